@@ -1,0 +1,1 @@
+"""The configuration: read once, strictly, and where each value came from."""

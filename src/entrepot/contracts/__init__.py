@@ -1,0 +1,1 @@
+"""What can be replaced: one small Protocol or base class each."""

@@ -1,0 +1,110 @@
+"""Facts that outlive a process."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from entrepot.model.entry import Blob, Entry, Remembered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """Something computed from stored documents (a view, the facts of an index): a blob and a little about it."""
+
+    key: str
+    sha256: str
+    size_bytes: int
+    note: bytes
+    """The maker's own few facts (msgpack)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginState:
+    """Shared health of an upstream origin. Times are seconds since the epoch."""
+
+    origin: str
+    closed_until: float
+    """No contact before; 0: none forbidden."""
+    reason: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """A blob as the janitor sees it."""
+
+    sha256: str
+    size_bytes: int
+    last_used_at: datetime
+    pinned: bool
+
+
+class Catalog(Protocol):
+    """Reads are synchronous and take microseconds; what was handed to a `put` is seen by the next read at once, and
+    awaiting the put waits until it is durable. All raise StoreFailure when the catalog cannot be used."""
+
+    def find_entry(self, repository: str, key: str) -> Entry | None: ...
+
+    def find_blob(self, sha256: str) -> Blob | None: ...
+
+    def find_remembered(self, repository: str, key: str) -> Remembered | None: ...
+
+    def find_owner(self, repository: str, package: str) -> str | None:
+        """The name of the upstream that first answered 200 for the package."""
+
+    def find_derived(self, key: str) -> Derived | None: ...
+
+    def find_origin(self, origin: str) -> OriginState | None: ...
+
+    async def put_stored(self, entry: Entry, blob: Blob, remember: bool) -> None:
+        """A committed blob and the entry that serves it, in one transaction; with `remember` its digest is
+        remembered unless one is."""
+
+    async def put_entry(self, entry: Entry) -> None:
+        """An entry whose blob is stored already (validated, marked, gone)."""
+
+    async def put_blob(self, blob: Blob) -> None:
+        """A blob that was verified again."""
+
+    async def put_owner(self, repository: str, package: str, upstream: str) -> None:
+        """Remembered unless one is."""
+
+    async def put_derived(self, derived: Derived, blob: Blob) -> None: ...
+
+    async def put_origin(self, state: OriginState) -> None: ...
+
+    async def accept(self, repository: str, key: str, remembered: Remembered) -> None:
+        """Replace what is remembered."""
+
+    async def forget(self, repository: str, package: str, keys: Iterable[str]) -> None:
+        """Drop the owner of the package and what is remembered of these keys."""
+
+    async def delete_entries(self, repository: str, keys: Iterable[str]) -> None: ...
+
+    async def delete_blob(self, sha256: str) -> None:
+        """The blob's row and every entry and derived thing that is made of it. Remembered digests stay."""
+
+    def note_use(self, sha256: str, at: float) -> None:
+        """In memory; stored by the writer every 30 s."""
+
+    def entries(self, repository: str | None = None, prefix: str = "") -> Iterator[Entry]:
+        """Every entry, in key order. May take long: call it in a thread."""
+
+    def usage(self, limit: int) -> list[Usage]:
+        """The least recently used blobs first."""
+
+    def totals(self) -> tuple[int, int, int]:
+        """Entries, blobs, bytes of blobs."""
+
+    def probe(self) -> None:
+        """One read and one write. Raises StoreFailure."""
+
+    async def flush(self) -> None:
+        """Everything handed in is durable when this returns."""
+
+    async def backup(self, path: str) -> None:
+        """A consistent copy, online."""
+
+    async def close(self) -> None:
+        """Drain, checkpoint, close."""

@@ -1,0 +1,142 @@
+"""What an ecosystem tells the engine. Pure functions and declarations in one file."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO, ClassVar
+
+from entrepot.errors import EntrepotError
+from entrepot.model.digest import Digest
+from entrepot.model.release import Document, Release, ReleaseFile, Rendered
+from entrepot.model.resource import Reply, Request, Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything that a rendering depends on besides the document. Plain, picklable data."""
+
+    form: str
+    base: str
+    """Our absolute URL of the repository without trailing slash, for ecosystems with `absolute_links`; else empty."""
+    hidden: frozenset[str] = frozenset()
+    """Versions (or file names) that this client may not see."""
+    now: datetime | None = None
+    revision: str = ""
+    """Of the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A request that is forwarded as it is and never stored."""
+
+    method: str
+    pattern: re.Pattern[str]
+    """Matches the whole path below the repository."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    parsed_index_bytes: int = 512 << 20
+    rendered_index_bytes: int = 64 << 20
+    artifact_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigFile:
+    """A generated file for a client that has no environment variable for what it needs."""
+
+    variable: str
+    """The environment variable that names the file to the client."""
+    name: str
+    content: str
+    """May hold `{url}`, our URL of the repository without trailing slash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundAt:
+    """Where a client's own configuration may say which registry it uses."""
+
+    path: str
+    """May start with `~/`, and hold `$VARIABLE`s; relative paths are searched from the working directory upwards."""
+    read: Callable[[str], str | None]
+    """The file's text to the registry's URL, credentials left out; None when it names none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A package manager: how to point it at us, and how to find where it points today."""
+
+    name: str
+    command: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables; values may hold `{url}` (our URL of the repository, no trailing slash) and `{host}`."""
+    files: Sequence[ConfigFile] = ()
+    asks: Sequence[Sequence[str]] = ()
+    """Commands that print the client's registry (`npm config get registry`), tried in order; optional tools."""
+    found_at: Sequence[FoundAt] = ()
+    setup: str = ""
+    """The lines a person types to point this client at us for good; may hold `{url}` and `{host}`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lockfile:
+    """A lock file's name and, where it may come to name our address, what to do about it."""
+
+    name: str
+    """A glob over the file's name."""
+    remedy: str
+
+
+class Ecosystem(ABC):
+    """One package ecosystem. Instances are made per repository from its `options` and hold nothing else."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    purl_types: ClassVar[tuple[str, ...]] = ()
+    passes: ClassVar[tuple[Pass, ...]] = ()
+    clients: ClassVar[tuple[Client, ...]] = ()
+    lockfiles: ClassVar[tuple[Lockfile, ...]] = ()
+    limits: ClassVar[Limits] = Limits()
+    absolute_links: ClassVar[bool] = False
+    """Whether rendered documents name our own address."""
+    revision: ClassVar[int] = 1
+    """Raised when `render` or `releases` would say something else about the same bytes."""
+    option_names: ClassVar[Mapping[str, str]] = {}
+    """Options a repository of this ecosystem takes, with one line on each; values reach `__init__` as given."""
+
+    def __init__(self, options: Mapping[str, object] | None = None) -> None:
+        """Raises ConfigError for an unknown option or a value that does not fit."""
+        self.options = dict(options or {})
+
+    @classmethod
+    def default_upstream(cls) -> str | None:
+        """The public registry's base URL from a public table in a library; None where there is none."""
+        return None
+
+    @abstractmethod
+    def route(self, request: Request) -> Resource | Reply:
+        """What the client asks for, or the answer itself. Raises NotServed, BadRequest, MethodRefused."""
+
+    def releases(self, document: Document) -> Iterator[Release]:
+        """What an index says. Raises UnreadableIndex."""
+        return iter(())
+
+    def link(self, package: str, file: ReleaseFile) -> str:
+        """The path below the repository under which we serve the file: the key of its Resource."""
+        raise NotImplementedError
+
+    def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
+        """The document as this client may see it; None: send the stored bytes untouched. The first document is the
+        resource's own. Raises UnreadableIndex, or Absent when nothing is left to show."""
+        return None
+
+    def check(self, resource: Resource, file: BinaryIO, published: Digest) -> Digest | None:
+        """The file's digest by an algorithm that is not over its bytes (`h1`), to be compared with `published`;
+        None when this algorithm is not known here. Runs in a thread."""
+        return None
+
+    def problem(self, error: EntrepotError) -> Reply:
+        """Say no in the words that this ecosystem's clients show to a person."""
+        return Reply(status=error.status, body=f"{error}\n".encode())

@@ -1,0 +1,1 @@
+"""One file per package ecosystem; pure, and strangers to one another."""

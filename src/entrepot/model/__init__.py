@@ -1,0 +1,1 @@
+"""Values everyone speaks: frozen, without I/O."""

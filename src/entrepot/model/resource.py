@@ -1,0 +1,95 @@
+"""What a client asked for, and the plain answers an ecosystem can give by itself."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from entrepot.model.digest import Digest
+from entrepot.model.headers import Headers
+
+BASE = "base"
+"""The origin (scheme, host, port) of the upstream that the configuration names."""
+
+
+class Kind(Enum):
+    ARTIFACT = "artifact"
+    """Bytes under this name never change."""
+    INDEX = "index"
+    """Changes; is parsed, and may be rendered for the client."""
+    SIGNED = "signed"
+    """Changes; reaches the client byte for byte."""
+    PASS = "pass"
+    """Forwarded, never stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A client's request below a repository's mount.
+
+    `path` is percent-encoded as it was sent and has no leading slash; `query` has no question mark.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    accept: str = ""
+    headers: Headers = field(default_factory=Headers)
+    """Only for what an ecosystem must read besides Accept (Go's `Disable-Module-Fetch`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A complete small answer."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One thing a repository can serve. Everything (cache key, upstream URL, storage) derives from it."""
+
+    key: str
+    """The canonical path below the repository, percent-encoded, without leading slash. Two spellings of one thing
+    have one key, and `route` of the key gives the key again."""
+    path: str
+    """Where it is upstream, percent-encoded: relative to the upstream's base URL, or with a leading slash from the
+    root of the origin."""
+    kind: Kind
+    query: str = ""
+    origin: str = BASE
+    """BASE, or a host (with port if not 443) that an index named: such a resource is fetched by https and only if
+    `listed_in` lists exactly its URL."""
+    upstream: str | None = None
+    """The name of one upstream; None: the upstream that owns `about`, in the repository's order."""
+    method: str = "GET"
+    """Other than GET only for PASS."""
+    form: str = ""
+    """Which rendering of an INDEX the client gets ("json", "html", "abbreviated" …)."""
+    about: str = ""
+    """The package's native name: what owners, logs and explanations speak of."""
+    version: str = ""
+    digest: Digest | None = None
+    """The digest, where the name itself tells it."""
+    listed_in: "Resource | None" = None
+    """The document whose releases name this file, its location and digest."""
+    must_be_listed: bool = True
+    """Whether a file that `listed_in` does not list is answered 404 (and never asked of upstream). Where False, an
+    unlisted file is simply one without a published digest."""
+    accept: str = ""
+    """The representation asked of upstream; part of the stored key."""
+    content_type: str = ""
+    """What we say it is; empty: what upstream said."""
+    cached_only: bool = False
+    """Answer from the store or not at all (Go's cached-only forms); a miss is 404."""
+    mutable_ttl: float | None = None
+    """Seconds of freshness that the ecosystem's protocol suggests; None: the repository's setting."""
+    class_: str = ""
+    """An explicit class from a rule of the generic ecosystem: "immutable", "mutable", "uncacheable" or none."""
+
+    @property
+    def stored_key(self) -> str:
+        """The key of the stored entry. Requests that get different representations have different ones."""
+        key = f"{self.key}?{self.query}" if self.query else self.key
+        return f"{key} {self.accept}" if self.accept else key

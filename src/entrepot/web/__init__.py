@@ -1,0 +1,1 @@
+"""The front door: ASGI, routes, the access log, the control socket."""
