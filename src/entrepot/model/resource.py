@@ -85,8 +85,6 @@ class Resource:
     """Answer from the store or not at all (Go's cached-only forms); a miss is 404."""
     mutable_ttl: float | None = None
     """Seconds of freshness that the ecosystem's protocol suggests; None: the repository's setting."""
-    class_: str = ""
-    """An explicit class from a rule of the generic ecosystem: "immutable", "mutable", "uncacheable" or none."""
 
     @property
     def stored_key(self) -> str:
