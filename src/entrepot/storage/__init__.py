@@ -1,1 +1,1 @@
-"""Where bytes live."""
+"""Where bytes live: a directory of this machine, or memory."""
