@@ -20,6 +20,14 @@ class Document:
     """The final URL it came from; relative links resolve against it."""
     upstream: str
     """The base URL of the upstream it came through; its origin is `BASE` for links."""
+    key: str = ""
+    """The key of the resource it was fetched for: a redirect may have led `url` elsewhere."""
+
+    @property
+    def place(self) -> str:
+        """The path below the repository that it answers: its key or, where that was not told, its URL behind the
+        upstream's base."""
+        return self.key or urlsplit(self.url).path.removeprefix(urlsplit(self.upstream).path.rstrip("/")).lstrip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,237 @@
+"""Go modules: the GOPROXY protocol (https://go.dev/ref/mod#goproxy-protocol) with its checksum database."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, BinaryIO, ClassVar
+from urllib.parse import urlsplit
+
+import msgspec
+from packageurl.contrib.purl2url import get_download_url
+
+from entrepot.contracts.ecosystem import Client, Ecosystem, FoundAt, Limits, Lockfile
+from entrepot.ecosystems.golang_env import database_name, proxy_in
+from entrepot.ecosystems.golang_hash import MAX_ZIP_BYTES, hash_mod, hash_zip
+from entrepot.ecosystems.golang_names import escape, is_canonical, is_module_path, is_query, unescape, version_segment
+from entrepot.ecosystems.golang_sumdb import (
+    database_resource,
+    is_database_name,
+    lookup_of,
+    lookup_subject,
+    read_lookup,
+    split_name,
+)
+from entrepot.errors import Absent, ConfigError, EntrepotError, MethodRefused, NotServed, Refused, UnreadableIndex
+from entrepot.model.digest import Digest
+from entrepot.model.paths import decode_segment
+from entrepot.model.patterns import Glob, parse_glob
+from entrepot.model.release import Document, Location, Release, ReleaseFile
+from entrepot.model.resource import BASE, Kind, Reply, Request, Resource
+from entrepot.model.versions import parse_go_version
+
+# strconv.ParseBool: the words with which clients say `Disable-Module-Fetch`.
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_SENTINEL = "v1.0.0"
+# The go command shows a text of at most 648 bytes, and none at all with a character that does not print.
+_SHOWN_CHARACTERS = 600
+_NOT_SHOWN = re.compile(r"[^ -~]+")
+
+
+class _Info(msgspec.Struct):
+    """What `.info` and `@latest` answer; proxies may add fields."""
+
+    Version: str
+    Time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class Golang(Ecosystem):
+    """A Go module proxy."""
+
+    name: ClassVar[str] = "golang"
+    title: ClassVar[str] = "Go modules"
+    purl_types: ClassVar[tuple[str, ...]] = ("golang",)
+    limits: ClassVar[Limits] = Limits(parsed_index_bytes=64 << 20, artifact_bytes=MAX_ZIP_BYTES)
+    lockfiles: ClassVar[tuple[Lockfile, ...]] = (Lockfile(name="go.sum", remedy="go.sum never names an address."),)
+    option_names: ClassVar[Mapping[str, str]] = {
+        "sumdb": "The checksum database (`name` or `name+hash+key`, as in GOSUMDB) whose digests downloads must have; "
+        "empty or `off`: none.",
+        "nosumdb": "Globs, as in GONOSUMDB, of modules whose names never reach a checksum database.",
+    }
+    clients: ClassVar[tuple[Client, ...]] = (
+        Client(
+            name="go",
+            command="go",
+            variables={"GOPROXY": "{url}"},
+            asks=(("go", "env", "GOPROXY"),),
+            found_at=(
+                FoundAt(path="$GOENV", read=proxy_in),
+                FoundAt(path="~/.config/go/env", read=proxy_in),
+                FoundAt(path="~/Library/Application Support/go/env", read=proxy_in),
+                FoundAt(path="$GOROOT/go.env", read=proxy_in),
+            ),
+            setup="go env -w GOPROXY={url}",
+        ),
+    )
+
+    def __init__(self, options: Mapping[str, object] | None = None) -> None:
+        super().__init__(options)
+        unknown = sorted(set(self.options) - set(self.option_names))
+        if unknown:
+            raise ConfigError(f"golang: unknown option {unknown[0]!r}; known are {', '.join(self.option_names)}")
+        self._database = _read_database(self.options.get("sumdb", ""))
+        self._unchecked = _read_globs(self.options.get("nosumdb", []))
+
+    @classmethod
+    def default_upstream(cls) -> str | None:
+        """Read off the download URL that the public table gives for a made-up module."""
+        known = get_download_url(f"pkg:golang/a.example/b@{_SENTINEL}")  # type: ignore[no-untyped-call]
+        return known.removesuffix(f"a.example/b/@v/{_SENTINEL}.zip").rstrip("/") if known else None
+
+    def route(self, request: Request) -> Resource:
+        if request.method not in ("GET", "HEAD"):
+            raise MethodRefused(request.method)
+        segments = [decode_segment(raw) for raw in request.path.split("/")]
+        stored_only = segments[0] == "cached-only" or request.headers.get("disable-module-fetch") in _TRUE
+        if segments[0] == "cached-only":
+            segments = segments[1:]
+        resource = self._route_database(segments[1:]) if segments[:1] == ["sumdb"] else self._route_module(segments)
+        return _stored_only(resource) if stored_only else resource
+
+    def _route_module(self, segments: list[str]) -> Resource:
+        if segments[-1:] == ["@latest"]:
+            return self._changing(_module_of(segments[:-1]), "@latest")
+        if len(segments) < 3 or segments[-2] != "@v":
+            raise NotServed(f"{'/'.join(segments)[:200]}: no question of the Go module proxy protocol")
+        module, file = _module_of(segments[:-2]), segments[-1]
+        if file == "list":
+            return self._changing(module, "@v/list")
+        stem, _, extension = file.rpartition(".")
+        version = unescape(stem)
+        if extension not in ("info", "mod", "zip") or version is None:
+            raise NotServed(f"{module}: {file[:200]!r} is no file of a module version")
+        return self._version_file(module, version, extension)
+
+    def _version_file(self, module: str, version: str, extension: str) -> Resource:
+        """`.info` also answers branches, hashes and shortened versions; only a canonical version has the other two."""
+        if is_canonical(module, version):
+            key = _file_key(module, version, extension)
+            checked = extension != "info" and self._database and not self._is_unchecked(module)
+            listed_in = lookup_of(self._database, module, version) if checked else None
+            return Resource(
+                key=key, path=key, kind=Kind.ARTIFACT, about=module, version=version,
+                listed_in=listed_in, must_be_listed=False,
+            )  # fmt: skip
+        if extension != "info" or not is_query(version):
+            raise NotServed(f"{module}@{version[:200]}: not a canonical version")
+        return self._changing(module, f"@v/{version_segment(version)}.info", version)
+
+    def _changing(self, module: str, question: str, version: str = "") -> Resource:
+        key = f"{escape(module)}/{question}"
+        return Resource(key=key, path=key, kind=Kind.INDEX, about=module, version=version)
+
+    def _route_database(self, segments: list[str]) -> Resource:
+        name, question = split_name(segments)
+        if self._database and name != self._database:
+            raise NotServed(f"{name}: not the checksum database of this repository")
+        subject = lookup_subject(question) if question.startswith("lookup/") else None
+        if subject and self._is_unchecked(subject[0]):
+            raise Refused(f"{subject[0]}: its name is private (nosumdb), no checksum database is asked about it")
+        return database_resource(name, question)
+
+    def _is_unchecked(self, module: str) -> bool:
+        return any(glob.matches_prefix(module) for glob in self._unchecked)
+
+    def releases(self, document: Document) -> Iterator[Release]:
+        """The versions of a list, the version of an `.info`, the digests of a lookup."""
+        place = document.place
+        if place.startswith("sumdb/"):
+            return _read_digests(document) if "/lookup/" in place else iter(())
+        if place.endswith("/@v/list"):
+            return _read_list(document, place.removesuffix("/@v/list"))
+        if place.endswith((".info", "/@latest")):
+            return iter((_read_info(document),))
+        return iter(())
+
+    def link(self, package: str, file: ReleaseFile) -> str:
+        version, _, extension = file.name.rpartition(".")
+        return _file_key(package, version, extension)
+
+    def check(self, resource: Resource, file: BinaryIO, published: Digest) -> Digest | None:
+        if published.algorithm != "h1":
+            return None
+        return (hash_zip if resource.key.endswith(".zip") else hash_mod)(file, resource.key)
+
+    def problem(self, error: EntrepotError) -> Reply:
+        """Plain text in one printable line: what the go command shows. 410 stays 410."""
+        status = 410 if isinstance(error, Absent) and error.gone else error.status
+        text = _NOT_SHOWN.sub(" ", str(error))[:_SHOWN_CHARACTERS]
+        return Reply(status=status, body=f"{text}\n".encode())
+
+
+def _module_of(segments: list[str]) -> str:
+    module = unescape("/".join(segments))
+    if module is None or not is_module_path(module):
+        raise NotServed(f"{'/'.join(segments)[:200]!r}: malformed module path")
+    return module
+
+
+def _file_key(module: str, version: str, extension: str) -> str:
+    return f"{escape(module)}/@v/{version_segment(version)}.{extension}"
+
+
+def _stored_only(resource: Resource) -> Resource:
+    listed_in = replace(resource.listed_in, cached_only=True) if resource.listed_in else None
+    return replace(resource, cached_only=True, listed_in=listed_in)
+
+
+def _read_text(document: Document) -> str:
+    try:
+        return document.body.read().decode()
+    except UnicodeDecodeError as error:
+        raise UnreadableIndex(f"{document.place}: not UTF-8 text") from error
+
+
+def _read_list(document: Document, module: str) -> Iterator[Release]:
+    """One version a line, perhaps with its time; the go command too passes over lines that it does not know."""
+    text = _read_text(document)
+    if text.lstrip().startswith("<"):
+        raise UnreadableIndex(f"{document.place}: a list of versions was expected, this is a web page")
+    package = unescape(module) or module
+    for line in text.splitlines():
+        words = line.split()
+        if words and parse_go_version(words[0]):
+            yield Release(package=package, version=words[0], files=())
+
+
+def _read_info(document: Document) -> Release:
+    place = document.place
+    try:
+        info = msgspec.json.decode(document.body.read(), type=_Info)
+    except msgspec.MsgspecError as error:
+        raise UnreadableIndex(f"{place}: not the description of a version: {error}") from error
+    if not parse_go_version(info.Version):
+        raise UnreadableIndex(f"{place}: {info.Version[:200]!r} is no canonical version")
+    module = re.split(r"/@v/|/@latest$", place)[0]
+    return Release(package=unescape(module) or module, version=info.Version, files=(), published=info.Time)
+
+
+def _read_digests(document: Document) -> Iterator[Release]:
+    root = urlsplit(document.upstream).path.rstrip("/")
+    for module, version, extension, digest in read_lookup(_read_text(document), document.place):
+        location = Location(BASE, f"{root}/{_file_key(module, version, extension)}")
+        file = ReleaseFile(name=f"{version}.{extension}", location=location, digests=(digest,))
+        yield Release(package=module, version=version, files=(file,))
+
+
+def _read_database(value: object) -> str:
+    name = database_name(value) if isinstance(value, str) else ""
+    if not isinstance(value, str) or (name and not is_database_name(name)):
+        raise ConfigError(f"golang: sumdb = {value!r} names no checksum database; write `name` or `name+hash+key`")
+    return name
+
+
+def _read_globs(value: object) -> tuple[Glob, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(glob, str) for glob in value):
+        raise ConfigError(f'golang: nosumdb = {value!r} is not a list of globs; write ["corp.example/*"]')
+    return tuple(parse_glob(glob, "golang: nosumdb") for glob in value)
