@@ -115,6 +115,10 @@ class Ecosystem(ABC):
         """The public registry's base URL from a public table in a library; None where there is none."""
         return None
 
+    def names_our_address(self, form: str) -> bool:
+        """Whether documents of this form name our own address: only these are told `View.base` and kept per address."""
+        return self.absolute_links
+
     @abstractmethod
     def route(self, request: Request) -> Resource | Reply:
         """What the client asks for, or the answer itself. Raises NotServed, BadRequest, MethodRefused."""

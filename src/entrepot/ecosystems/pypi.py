@@ -1,0 +1,192 @@
+"""Python packages: the simple index in both forms, the files it lists, and the older JSON API."""
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote, urljoin
+
+import msgspec
+from packageurl.contrib.purl2url import get_repo_url
+
+from entrepot.contracts.ecosystem import Ecosystem, View
+from entrepot.ecosystems.pypi_clients import CLIENTS, LOCKFILES
+from entrepot.ecosystems.pypi_forms import ASK_HTML, ASK_JSON, CONTENT_TYPES, choose_form
+from entrepot.ecosystems.pypi_html import read_html, write_html
+from entrepot.ecosystems.pypi_legacy import read_legacy, write_legacy
+from entrepot.ecosystems.pypi_names import checked_query, host_of, path_of, project_of, segments_of, version_of
+from entrepot.ecosystems.pypi_offer import releases_of, shown
+from entrepot.ecosystems.pypi_pages import Page, read_json, write_json
+from entrepot.ecosystems.pypi_places import Places, link_of
+from entrepot.errors import BadRequest, EntrepotError, MethodRefused, NotServed, UnreadableIndex
+from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
+from entrepot.model.resource import BASE, Kind, Reply, Request, Resource
+
+LEGACY = "legacy"
+"""The form of the JSON API: the only one whose links cannot be relative."""
+
+
+class Pypi(Ecosystem):
+    """The upstream's base URL is that of its simple index; the JSON API is looked for beside it (`../pypi/`)."""
+
+    name = "pypi"
+    title = "Python packages (PyPI)"
+    purl_types = ("pypi",)
+    clients = CLIENTS
+    lockfiles = LOCKFILES
+
+    @classmethod
+    def default_upstream(cls) -> str | None:
+        page: str | None = get_repo_url("pkg:pypi/entrepot@1")  # type: ignore[no-untyped-call]
+        return urljoin(page, "/simple/") if page else None
+
+    def names_our_address(self, form: str) -> bool:
+        return form == LEGACY
+
+    def route(self, request: Request) -> Resource | Reply:
+        if request.method not in ("GET", "HEAD"):
+            raise MethodRefused(request.method)
+        path, _, inner = request.path.partition("?")
+        query = checked_query(request.query or inner)
+        match segments_of(path):
+            case ["simple"]:
+                return _moved("simple/", query)
+            case ["simple", ""]:
+                return _list_of_names(request.accept, query)
+            case ["simple", name]:
+                return _moved(f"{project_of(name)}/", query)
+            case ["simple", name, ""]:
+                return _page(path, project_of(name), request.accept, query)
+            case ["files", name, *parts] if parts and parts[-1]:
+                return _file(project_of(name), Location(BASE, _target(parts, query)))
+            case ["-", host, name, *parts] if parts and parts[-1]:
+                return _file(project_of(name), Location(host_of(host), _target(parts, query)))
+            case ["pypi", name, "json"]:
+                return _legacy(project_of(name))
+            case ["pypi", name, version, "json"]:
+                return _legacy(project_of(name), version)
+        raise NotServed(f"{request.path!r} is no path of a Python index; the index is at simple/")
+
+    def releases(self, document: Document) -> Iterator[Release]:
+        parts = document.place.strip("/").split("/")
+        legacy = parts[0] == "pypi" and parts[-1] == "json" and len(parts) > 2
+        try:
+            project = project_of(parts[1] if legacy else parts[-1])
+        except BadRequest as error:
+            raise UnreadableIndex(f"{document.url}: this cannot be told to be the index of a project") from error
+        page = read_legacy(document.body.read(), document.url) if legacy else _read(document)
+        return releases_of(page, project, Places(document.url, document.upstream))
+
+    def link(self, package: str, file: ReleaseFile) -> str:
+        return link_of(package, file.location)
+
+    def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
+        document = documents[0]
+        places = Places(document.url, document.upstream)
+        if resource.form == LEGACY:
+            return _render_legacy(resource.about, document, places, view)
+        page = shown(_read(document), resource.about, places, view.hidden)
+        body = write_json(page) if resource.form == "json" else write_html(page)
+        return Rendered(body=body, content_type=CONTENT_TYPES[resource.form])
+
+    def problem(self, error: EntrepotError) -> Reply:
+        """Problem details (RFC 9457), whose title and detail uv shows. pip shows the status line only."""
+        text = str(error)
+        if isinstance(error, MethodRefused):
+            text += ". Entrepot takes no uploads: publish to the registry itself"
+        details = {"title": error.code, "status": error.status, "detail": text}
+        headers = (("allow", error.allowed),) if isinstance(error, MethodRefused) else ()
+        return Reply(
+            status=error.status,
+            body=msgspec.json.encode(details) + b"\n",
+            content_type="application/problem+json",
+            headers=headers,
+        )
+
+
+def _moved(location: str, query: str) -> Reply:
+    """To the normalised URL (PEP 503). Relative: where we are mounted is not known here."""
+    target = f"{location}?{query}" if query else location
+    return Reply(status=301, body=f"see {target}\n".encode(), headers=(("location", target),))
+
+
+def _unacceptable(accept: str) -> Reply:
+    offers = ", ".join(CONTENT_TYPES.values())
+    return Reply(status=406, body=f"None of {accept!r} can be served, but: {offers}\n".encode(errors="replace"))
+
+
+def _list_of_names(accept: str, query: str) -> Resource | Reply:
+    """Tens of megabytes that clients hardly ever ask for: passed on as they come, in one of two representations."""
+    form = choose_form(accept, query)
+    if form is None:
+        return _unacceptable(accept)
+    return Resource(key="simple/", path="", kind=Kind.SIGNED, accept=ASK_JSON if form == "json" else ASK_HTML)
+
+
+def _page(path: str, project: str, accept: str, query: str) -> Resource | Reply:
+    if path != f"simple/{project}/":
+        return _moved(f"../{project}/", query)
+    form = choose_form(accept, query)
+    return _index(project, form) if form else _unacceptable(accept)
+
+
+def _index(project: str, form: str) -> Resource:
+    """All forms are made from one stored document: the best that upstream has."""
+    return Resource(
+        key=f"simple/{project}/",
+        path=f"{project}/",
+        kind=Kind.INDEX,
+        form=form,
+        about=project,
+        accept=ASK_JSON,
+    )
+
+
+def _target(parts: list[str], query: str) -> str:
+    """Path and query as one: together they name a file."""
+    return path_of(parts) + (f"?{query}" if query else "")
+
+
+def _file(project: str, location: Location) -> Resource:
+    filename = segments_of(location.path.partition("?")[0][1:])[-1]
+    return Resource(
+        key=link_of(project, location),
+        path=location.path,
+        origin=location.origin,
+        kind=Kind.ARTIFACT,
+        about=project,
+        version=version_of(filename, project),
+        listed_in=_index(project, "json"),
+    )
+
+
+def _legacy(project: str, version: str = "") -> Resource:
+    place = f"pypi/{project}/{quote(version, safe='')}/json" if version else f"pypi/{project}/json"
+    return Resource(
+        key=place,
+        path=f"../{place}",
+        kind=Kind.INDEX,
+        form=LEGACY,
+        about=project,
+        version=version,
+        accept="application/json",
+    )
+
+
+def _read(document: Document) -> Page:
+    """By content type; only where that says nothing by the first character."""
+    body, media_type = document.body.read(), document.content_type.partition(";")[0].strip().lower()
+    start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if media_type.endswith(("+json", "/json")) or (not media_type.endswith("html") and start == b"{"):
+        return read_json(body, document.url)
+    if media_type.endswith("html") or start == b"<":
+        return read_html(body, document.content_type, document.url)
+    raise UnreadableIndex(f"{document.url}: {media_type or 'no content type'} is neither JSON nor HTML")
+
+
+def _render_legacy(project: str, document: Document, places: Places, view: View) -> Rendered:
+    def find_link(filename: str, url: str) -> str | None:
+        if view.hidden and not view.hidden.isdisjoint((filename, version_of(filename, project))):
+            return None
+        location = places.find(url)
+        return f"{view.base}/{link_of(project, location)}" if location else None
+
+    body = write_legacy(document.body.read(), document.url, find_link)
+    return Rendered(body=body, content_type="application/json")
