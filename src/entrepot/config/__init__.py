@@ -1,1 +1,1 @@
-"""The configuration: read once, strictly, and where each value came from."""
+"""Settings: read once, strictly, with a note of where each value came from."""
