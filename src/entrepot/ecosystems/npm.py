@@ -1,0 +1,179 @@
+"""npm: packuments, tarballs and the closed list of what else its clients ask a registry for.
+
+Source: https://github.com/npm/registry/tree/main/docs, and what npm 11, pnpm 12, yarn 1 and 4 and bun send.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+import msgspec
+from packageurl.contrib.purl2url import get_download_url
+
+from entrepot.contracts.ecosystem import Client, Ecosystem, Lockfile, Pass, View
+from entrepot.ecosystems.npm_clients import CLIENTS, LOCKFILES
+from entrepot.ecosystems.npm_names import (
+    decode_segments,
+    escape,
+    is_tarball,
+    is_version,
+    split_package,
+)
+from entrepot.ecosystems.npm_packument import ABBREVIATED, FULL, read_releases, render_packument
+from entrepot.errors import BadRequest, ConfigError, EntrepotError, MethodRefused, NotServed
+from entrepot.model.headers import split_list
+from entrepot.model.release import Document, Release, ReleaseFile, Rendered
+from entrepot.model.resource import Kind, Reply, Request, Resource
+
+_ATTESTATIONS_TTL = 86400.0
+_QUALITY = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\Z")
+_QUERY = re.compile(r"[!-~]{0,4096}\Z")
+_NO_ACCOUNTS = "Entrepot has no accounts; its upstreams' credentials are in its configuration"
+_READ_ONLY = "Entrepot does not publish, change or log in: send this to your registry itself (npm --registry=…)"
+
+
+class Npm(Ecosystem):
+    name: ClassVar[str] = "npm"
+    title: ClassVar[str] = "npm"
+    purl_types: ClassVar[tuple[str, ...]] = ("npm",)
+    passes: ClassVar[tuple[Pass, ...]] = (
+        Pass("GET", re.compile(r"-/v1/search")),
+        Pass("POST", re.compile(r"-/npm/v1/security/advisories/bulk")),
+        Pass("POST", re.compile(r"-/npm/v1/security/audits(?:/quick)?")),
+    )
+    clients: ClassVar[tuple[Client, ...]] = CLIENTS
+    lockfiles: ClassVar[tuple[Lockfile, ...]] = LOCKFILES
+    absolute_links: ClassVar[bool] = True
+
+    def __init__(self, options: Mapping[str, object] | None = None) -> None:
+        super().__init__(options)
+        if self.options:
+            raise ConfigError(f"npm has no options: {', '.join(sorted(self.options))}")
+
+    @classmethod
+    def default_upstream(cls) -> str | None:
+        url = str(get_download_url("pkg:npm/sentinel@0"))  # type: ignore[no-untyped-call]
+        base = url.removesuffix("sentinel/-/sentinel-0.tgz")
+        return base if base != url else None
+
+    def route(self, request: Request) -> Resource | Reply:
+        passed = self._passed(request)
+        if passed:
+            return passed
+        if request.method not in ("GET", "HEAD"):
+            raise MethodRefused(request.method)
+        if not request.path:
+            raise NotServed("this is the root of an npm registry: ask for a package")
+        segments = decode_segments(request.path)
+        if segments[0] == "-":
+            return _route_service(segments[1:])
+        return _route_package(segments, request.accept)
+
+    def releases(self, document: Document) -> Iterator[Release]:
+        return read_releases(document)
+
+    def link(self, package: str, file: ReleaseFile) -> str:
+        return f"{package}/-/{file.name}"
+
+    def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
+        return render_packument(documents[0], resource.about, view)
+
+    def problem(self, error: EntrepotError) -> Reply:
+        """npm, yarn and pnpm print the member `error` (npm-registry-fetch, errors.js)."""
+        text = f"{error}. {_READ_ONLY}" if isinstance(error, MethodRefused) else str(error)
+        return _json_reply(error.status, {"error": text, "code": error.code})
+
+    def _passed(self, request: Request) -> Resource | None:
+        method = "GET" if request.method == "HEAD" else request.method
+        if not any(entry.method == method and entry.pattern.fullmatch(request.path) for entry in self.passes):
+            return None
+        if not _QUERY.match(request.query):
+            raise BadRequest("the query holds characters that must be percent-encoded, or is too long")
+        return Resource(key=request.path, path=request.path, query=request.query, kind=Kind.PASS, method=request.method)
+
+
+def _route_package(segments: tuple[str, ...], accept: str) -> Resource:
+    package, rest = split_package(segments)
+    match rest:
+        case ():
+            return _packument(package, form_of(accept))
+        case ("-", file) if is_tarball(file):
+            return _tarball(package, file)
+        case (version,) if is_version(version):
+            return _packument(package, f"version:{version}")
+    raise NotServed(f"{package} has no such document or file: {'/'.join(rest)[:80]}")
+
+
+def _route_service(segments: tuple[str, ...]) -> Resource | Reply:
+    """npm's own services, which are below `-/`."""
+    match segments:
+        case ("ping",):
+            return _json_reply(200, {})
+        case ("whoami",):
+            return _json_reply(401, {"error": _NO_ACCOUNTS, "code": "no-accounts"})
+        case ("npm", "v1", "keys"):
+            path = "-/npm/v1/keys"
+            return Resource(key=path, path=path, kind=Kind.SIGNED, accept=FULL)
+        case ("npm", "v1", "attestations", _, *_):
+            return _attestations("/".join(segments[3:]))
+        case ("package", _, *_, "dist-tags"):
+            return _packument(_whole_package(segments[1:-1]), "dist-tags")
+    raise NotServed(f"Entrepot does not serve -/{'/'.join(segments)[:80]}")
+
+
+def form_of(accept: str) -> str:
+    """The form that an Accept header prefers (RFC 9110 §12.5.1). Only who names the abbreviated form gets it."""
+    qualities = {}
+    for member in split_list(accept):
+        kind, *parameters = (part.strip().lower() for part in member.split(";"))
+        stated = next((value[2:] for value in parameters if value.startswith("q=")), "1")
+        qualities[kind] = float(stated) if _QUALITY.match(stated) else 0.0
+    abbreviated = qualities.get(ABBREVIATED, 0.0)
+    full = next((qualities[kind] for kind in (FULL, "application/*", "*/*") if kind in qualities), 0.0)
+    return "abbreviated" if abbreviated and abbreviated >= full else "full"
+
+
+def _packument(package: str, form: str) -> Resource:
+    # One stored document for all forms: the full one, which alone has dates. The constant `accept` keeps registries
+    # from guessing and is the same in every request, so it splits no keys.
+    return Resource(key=package, path=escape(package), kind=Kind.INDEX, form=form, about=package, accept=FULL)
+
+
+def _tarball(package: str, file: str) -> Resource:
+    # The path is where nearly every registry has it; where it really is, says the packument.
+    return Resource(
+        key=f"{package}/-/{file}",
+        path=f"{package}/-/{file}",
+        kind=Kind.ARTIFACT,
+        about=package,
+        listed_in=_packument(package, "full"),
+        content_type="application/octet-stream",
+    )
+
+
+def _attestations(subject: str) -> Resource:
+    name, _, version = subject.rpartition("@")
+    package = _whole_package(tuple(name.split("/")))
+    if not is_version(version):
+        raise BadRequest(f"{version[:80]!a} is not a version")
+    prefix = "-/npm/v1/attestations/"
+    return Resource(
+        key=f"{prefix}{package}@{version}",
+        path=f"{prefix}{escape(package)}@{version}",
+        kind=Kind.SIGNED,
+        about=package,
+        version=version,
+        accept=FULL,
+        mutable_ttl=_ATTESTATIONS_TTL,
+    )
+
+
+def _whole_package(segments: tuple[str, ...]) -> str:
+    package, rest = split_package(segments)
+    if rest:
+        raise BadRequest(f"{'/'.join(segments)[:80]!a} is not an npm package name")
+    return package
+
+
+def _json_reply(status: int, content: Mapping[str, str]) -> Reply:
+    return Reply(status=status, body=msgspec.json.encode(content), content_type=FULL)
