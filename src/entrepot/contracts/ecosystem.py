@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, ClassVar
 
-from entrepot.errors import EntrepotError
+from entrepot.errors import ConfigError, EntrepotError
 from entrepot.model.digest import Digest
 from entrepot.model.release import Document, Release, ReleaseFile, Rendered
 from entrepot.model.resource import Reply, Request, Resource
@@ -109,6 +109,10 @@ class Ecosystem(ABC):
     def __init__(self, options: Mapping[str, object] | None = None) -> None:
         """Raises ConfigError for an unknown option or a value that does not fit."""
         self.options = dict(options or {})
+        unknown = sorted(set(self.options) - set(self.option_names))
+        if unknown:
+            known = ", ".join(self.option_names) or "none"
+            raise ConfigError(f"{self.name}: unknown option {unknown[0]!r}; known are: {known}")
 
     @classmethod
     def default_upstream(cls) -> str | None:

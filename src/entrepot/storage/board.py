@@ -100,7 +100,7 @@ class _FileWatch:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._map: mmap.mmap | None = None
-        self._noted: Stage | None = None
+        self._noted = False
 
     def look(self) -> Progress:
         view = self._mapped()
@@ -108,10 +108,9 @@ class _FileWatch:
             return Progress(Stage.CLAIMED, 0, b"")
         number, released, size = _HEAD.unpack_from(view, 0)
         stage = Stage(number)
-        note = b""
-        if stage in (Stage.ARRIVING, Stage.FAILED) and stage is not self._noted:
-            note = bytes(view[_NOTE_AT : _NOTE_AT + size])
-            self._noted = stage
+        news = stage in (Stage.ARRIVING, Stage.WHOLE) and not self._noted
+        self._noted = self._noted or news
+        note = bytes(view[_NOTE_AT : _NOTE_AT + size]) if news or stage is Stage.FAILED else b""
         return Progress(stage, released, note)
 
     def abandoned(self) -> bool:
@@ -128,30 +127,6 @@ class _FileWatch:
         if self._map is None and os.fstat(self._descriptor).st_size == _SIZE:
             self._map = mmap.mmap(self._descriptor, _SIZE, access=mmap.ACCESS_READ)
         return self._map
-
-
-class SoloBoard:
-    """For a server of one process: every claim succeeds, nobody watches."""
-
-    def shared(self) -> bool:
-        return False
-
-    def claim(self, key: str) -> Claim | Watch:
-        return _SoloClaim()
-
-
-class _SoloClaim:
-    def announce(self, note: bytes) -> None:
-        return
-
-    def advance(self, released: int) -> None:
-        return
-
-    def whole(self, released: int) -> None:
-        return
-
-    def end(self, failure: bytes | None = None) -> None:
-        return
 
 
 class FileGeneration:

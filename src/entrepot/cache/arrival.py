@@ -1,0 +1,269 @@
+"""A body on its way in: written and hashed as it grows, released as far as it is allowed, verified at its end."""
+
+import asyncio
+
+from entrepot.cache.blobio import open_as_file
+from entrepot.cache.decoding import Decoder, decoder_of
+from entrepot.cache.facts import FileFact, guarded
+from entrepot.cache.flight import Flight, Head
+from entrepot.cache.notes import head_note
+from entrepot.cache.order import Kit, Order
+from entrepot.contracts.blobs import GrowingBlob, OpenBlob
+from entrepot.contracts.board import Claim
+from entrepot.contracts.fetcher import UpstreamReply
+from entrepot.errors import BadContent, BodyCut, DigestMismatch, StoreFailure, TooBig, VersionChanged
+from entrepot.model.digest import Digest, RunningHash
+from entrepot.model.entry import Blob, Remembered
+from entrepot.model.headers import Headers
+from entrepot.model.release import Document
+from entrepot.model.resource import Kind
+
+
+class Arrival:
+    """One attempt to take a body in. Everything that arrives goes through `take`."""
+
+    def __init__(
+        self,
+        kit: Kit,
+        order: Order,
+        flight: Flight,
+        claim: Claim,
+        *,
+        fact: FileFact | None,
+        remembered: Remembered | None,
+        store_first: bool,
+    ) -> None:
+        self._kit, self._order, self._flight, self._claim = kit, order, flight, claim
+        self._fact, self._remembered = fact, remembered
+        self._wanted = _published(order, fact)
+        self._is_document = order.resource.kind is Kind.INDEX
+        self._store_first = store_first or self._is_document
+        self._blob: GrowingBlob | None = None
+        self._file: OpenBlob | None = None
+        self._failure: StoreFailure | None = None
+        self._hash = RunningHash()
+        self._decoder: Decoder | None = None
+        self._total: int | None = None
+        self._size = 0
+        self._repeated = 0
+        """How many bytes of a repeated body are still to be compared with what is here already."""
+
+    # --- begin ------------------------------------------------------------------------------------------------------
+
+    async def begin(self, reply: UpstreamReply) -> None:
+        """The answer's fields are there. Called again when a document has to come again from its start."""
+        self._size = self._repeated = 0
+        self._check_claims(reply)
+        await self._open_blob(reply)
+        head = Head(
+            headers=reply.headers,
+            url=reply.url,
+            total=self._total,
+            sha256=self._sha256_wanted(),
+            held=self._holds_all(),
+        )
+        path = self._blob.path if self._blob is not None else ""
+        self._flight.begin(head, self._blob.reader() if self._blob is not None else None)
+        if path:
+            self._claim.announce(head_note(head, path))
+
+    def _check_claims(self, reply: UpstreamReply) -> None:
+        """What the answer's fields alone prove wrong."""
+        coding = reply.headers.get("content-encoding")
+        length = reply.headers.get("content-length")
+        resource, subject = self._order.resource, self._order.subject
+        tells = length.isascii() and length.isdigit() and not (self._is_document and coding)
+        self._total = int(length) if tells else None
+        if self._fact and self._fact.size_bytes is not None and self._total not in (None, self._fact.size_bytes):
+            raise DigestMismatch(subject, f"{self._fact.size_bytes} bytes", f"{self._total} bytes")
+        limits = self._order.repository.ecosystem.limits
+        cap = limits.parsed_index_bytes if self._is_document else limits.artifact_bytes
+        if cap is not None and (self._total or 0) > cap:
+            raise TooBig(f"{subject}: {self._total} bytes are more than the {cap} that are allowed")
+        page = reply.headers.get("content-type").partition(";")[0].strip().lower() == "text/html"
+        if resource.kind is Kind.ARTIFACT and page and not resource.key.lower().endswith((".html", ".htm", "/")):
+            raise BadContent(f"{subject}: upstream sent a web page where a file belongs")
+
+    async def _open_blob(self, reply: UpstreamReply) -> None:
+        algorithms = [digest.algorithm for digest in self._wanted]
+        self._hash = RunningHash(algorithms)
+        limits = self._order.repository.ecosystem.limits
+        cap = limits.parsed_index_bytes if self._is_document else limits.artifact_bytes
+        coding = reply.headers.get("content-encoding") if self._is_document else ""
+        self._decoder = decoder_of(coding, self._order.subject, cap) if cap is not None else None
+        try:
+            self._blob = await asyncio.to_thread(self._kit.blobs.create)
+            self._file = self._blob.reader()
+        except StoreFailure as failure:
+            self._give_up_storing(failure)
+
+    def _sha256_wanted(self) -> str:
+        named = next((digest.value for digest in self._wanted if digest.algorithm == "sha256"), "")
+        return named or (self._remembered.sha256 if self._remembered else "")
+
+    # --- take -------------------------------------------------------------------------------------------------------
+
+    async def take(self, chunk: bytes) -> None:
+        if self._repeated:
+            chunk = await self._compare(chunk)
+        if not chunk:
+            return
+        if self._decoder is None:
+            await self._append(chunk)
+        else:
+            for piece in self._decoder.decode(chunk):
+                if piece:
+                    await self._append(piece)
+
+    async def _append(self, data: bytes) -> None:
+        if self._failure is None:
+            try:
+                await asyncio.to_thread(self._write, data)
+            except StoreFailure as failure:
+                self._give_up_storing(failure)
+        if self._failure is not None:
+            self._hash.update(data)
+            await self._flight.spill(data)
+        self._size += len(data)
+        released = self._releasable()
+        self._flight.advance(self._size, released)
+        self._claim.advance(released)
+
+    def _write(self, data: bytes) -> None:
+        assert self._blob is not None
+        self._blob.append(data)
+        self._hash.update(data)
+
+    def _give_up_storing(self, failure: StoreFailure) -> None:
+        """The disk failed: from here the body lives in memory, as long as somebody reads it."""
+        self._failure = failure
+        self._flight.spill_from(self._size)
+
+    def _holds_all(self) -> bool:
+        known = bool(self._wanted or self._remembered)
+        small = self._total is not None and self._total <= self._kit.limits.whole_bytes
+        return self._store_first or (known and small)
+
+    def _releasable(self) -> int:
+        """How far readers may go before the digest is known to agree."""
+        limits = self._kit.limits
+        if self._holds_all():
+            return 0
+        if not (self._wanted or self._remembered):
+            return self._size
+        if self._total is not None:
+            return min(self._size, max(0, self._total - limits.held_bytes))
+        return max(0, self._size - limits.held_bytes)
+
+    # --- resume -----------------------------------------------------------------------------------------------------
+
+    def resume_fields(self, first: Headers) -> list[tuple[str, str]] | None:
+        """Fields that ask for the rest only; empty: the whole has to come again; None: begin again from nothing."""
+        if self._is_document:
+            return None
+        validator = first.get("etag")
+        if not validator or validator.startswith("W/"):
+            validator = first.get("last-modified")
+        if not validator and not self._wanted and not self._remembered:
+            # Nothing would tell that the rest belongs to the same bytes, except having all of them again.
+            return []
+        fields = [("range", f"bytes={self._size}-")]
+        return [*fields, ("if-range", validator)] if validator else fields
+
+    def continues_with(self, reply: UpstreamReply) -> bool:
+        """Whether this answer brings the rest; a repeated whole body is compared with what is here."""
+        if reply.status == 200 and self._failure is None:
+            self._repeated = self._size
+            return True
+        if reply.status != 206:
+            return False
+        unit, _, rest = reply.headers.get("content-range").partition(" ")
+        span, _, total = rest.partition("/")
+        starts = span.partition("-")[0] == str(self._size)
+        return unit == "bytes" and starts and (self._total is None or total in ("*", str(self._total)))
+
+    async def _compare(self, chunk: bytes) -> bytes:
+        assert self._file is not None
+        known, rest = chunk[: self._repeated], chunk[self._repeated :]
+        at = self._size - self._repeated
+        if await asyncio.to_thread(self._file.read, at, len(known)) != known:
+            raise BadContent(f"{self._order.subject}: upstream changed the bytes while they were being sent")
+        self._repeated -= len(known)
+        return rest
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    async def verify(self, reply: UpstreamReply) -> None:
+        """Release the held piece, if the bytes are what they should be; raises what is wrong with them."""
+        if self._decoder is not None:
+            self._decoder.finish()
+        if self._repeated or (self._total is not None and self._size != self._total):
+            raise BodyCut(f"{self._order.subject}: {self._size} bytes of {self._total} arrived")
+        await self._check_digests()
+        if not reply.delimited and not self._wanted:
+            self._failure = self._failure or StoreFailure(
+                f"{self._order.subject}: its end cannot be told from a broken connection, so it is not kept"
+            )
+        await self._examine(reply)
+        self._flight.finish(self._size)
+        self._claim.whole(self._size)
+
+    async def _check_digests(self) -> None:
+        subject = self._order.subject
+        for wanted in self._wanted:
+            got = self._hash.value(wanted.algorithm) if wanted.of_bytes else await self._check_contents(wanted)
+            if got is not None and got != wanted:
+                self._order.counts.mismatches += 1
+                raise DigestMismatch(subject, str(wanted), str(got))
+        if self._remembered is not None and self._remembered.sha256 != self._hash.sha256:
+            self._order.counts.mismatches += 1
+            raise VersionChanged(subject, f"sha256:{self._remembered.sha256}", f"sha256:{self._hash.sha256}")
+
+    async def _check_contents(self, wanted: Digest) -> Digest | None:
+        if self._file is None or self._failure is not None:
+            raise StoreFailure(f"{self._order.subject}: its contents cannot be checked without the disk")
+        file = open_as_file(self._file, self._size)
+        check = self._order.repository.ecosystem.check
+        return await asyncio.to_thread(guarded, check, self._order.subject, self._order.resource, file, wanted)
+
+    async def _examine(self, reply: UpstreamReply) -> None:
+        if self._order.examine is None or self._file is None or self._failure is not None:
+            return
+        if self._order.entry is not None and self._order.entry.sha256 == self._hash.sha256:
+            return
+        document = Document(
+            body=open_as_file(self._file, self._size),
+            content_type=reply.headers.get("content-type"),
+            url=reply.url,
+            upstream=self._kit.fetcher.base_url(self._flight.trace.upstream),
+        )
+        await self._order.examine(_Sized(self._file, self._size, self._hash.sha256), document)
+
+    async def commit(self) -> Blob:
+        """Raises StoreFailure, also where the disk failed on the way."""
+        if self._failure is not None or self._blob is None:
+            raise self._failure or StoreFailure(f"{self._order.subject}: nothing was written")
+        return await asyncio.to_thread(self._blob.commit, self._hash.sha256)
+
+    async def discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._blob is not None:
+            await asyncio.shield(asyncio.to_thread(self._blob.discard))
+            self._blob = None
+
+
+class _Sized:
+    """A growing blob's reader with the size and digest it has now."""
+
+    def __init__(self, blob: OpenBlob, size_bytes: int, sha256: str) -> None:
+        self._blob, self.size_bytes, self.sha256 = blob, size_bytes, sha256
+        self.read_now, self.read, self.fingerprint, self.close = blob.read_now, blob.read, blob.fingerprint, blob.close
+
+
+def _published(order: Order, fact: FileFact | None) -> tuple[Digest, ...]:
+    """The digests to check: what the name itself says, and the strongest that the index says."""
+    named = (order.resource.digest,) if order.resource.digest else ()
+    listed = (fact.strongest,) if fact is not None and fact.strongest else ()
+    return tuple(dict.fromkeys((*named, *listed)))

@@ -1,0 +1,19 @@
+"""What of a client's request matters besides the resource."""
+
+from dataclasses import dataclass, field
+
+from entrepot.cache.plan import Wish
+from entrepot.cache.ranges import Conditions
+from entrepot.model.headers import Headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientAsk:
+    method: str = "GET"
+    conditions: Conditions = field(default_factory=Conditions)
+    wish: Wish = field(default_factory=Wish)
+    base: str = ""
+    """Our absolute URL of the repository, without trailing slash."""
+    gzip: bool = False
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""

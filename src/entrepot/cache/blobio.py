@@ -1,0 +1,40 @@
+"""A stored or growing blob as an ordinary binary file, for parsers and checkers."""
+
+import io
+from typing import TYPE_CHECKING
+
+from entrepot.contracts.blobs import OpenBlob
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+class _BlobRaw(io.RawIOBase):
+    def __init__(self, blob: OpenBlob, size: int) -> None:
+        self._blob, self._size, self._position = blob, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer).cast("B")
+        wanted = min(len(view), self._size - self._position)
+        if wanted <= 0:
+            return 0
+        data = self._blob.read(self._position, wanted)
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def open_as_file(blob: OpenBlob, size: int) -> io.BufferedReader:
+    """Reads wait for the disk: for threads. Closing it does not close the blob."""
+    return io.BufferedReader(_BlobRaw(blob, size), 256 << 10)

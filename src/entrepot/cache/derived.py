@@ -1,0 +1,66 @@
+"""Things computed from stored documents, kept as blobs of their own so that every worker computes them once."""
+
+import asyncio
+import hashlib
+
+from entrepot.contracts.blobs import BlobStore, OpenBlob
+from entrepot.contracts.catalog import Catalog, Derived
+from entrepot.errors import StoreFailure
+from entrepot.model.entry import Blob
+
+
+class DerivedBlobs:
+    def __init__(self, blobs: BlobStore, catalog: Catalog) -> None:
+        self._blobs, self._catalog = blobs, catalog
+
+    async def put(self, key: str, body: bytes, note: bytes) -> bool:
+        """Store; False when the store does not take it (it can be computed again, so that is no failure)."""
+        try:
+            blob = await asyncio.to_thread(self._write, body)
+            derived = Derived(key=key, sha256=blob.sha256, size_bytes=len(body), note=note)
+            await self._catalog.put_derived(derived, blob)
+        except StoreFailure:
+            return False
+        return True
+
+    def _write(self, body: bytes) -> Blob:
+        growing = self._blobs.create()
+        try:
+            growing.append(body)
+            return growing.commit(hashlib.sha256(body).hexdigest())
+        finally:
+            growing.discard()
+
+    def find(self, key: str) -> Derived | None:
+        try:
+            return self._catalog.find_derived(key)
+        except StoreFailure:
+            return None
+
+    def intact(self, *digests: str) -> bool:
+        """Whether the catalog still knows these blobs (empty names are nothing to know)."""
+        try:
+            return all(self._catalog.find_blob(sha256) is not None for sha256 in digests if sha256)
+        except StoreFailure:
+            return False
+
+    def open(self, derived: Derived) -> OpenBlob | None:
+        """The blob, if it still is what was stored; else None (and it will be computed again)."""
+        blob = self._blobs.open(derived.sha256)
+        if blob is None:
+            return None
+        known = self._catalog.find_blob(derived.sha256)
+        if known is None or known.fingerprint != blob.fingerprint():
+            blob.close()
+            return None
+        return blob
+
+    async def read(self, key: str) -> bytes | None:
+        derived = self.find(key)
+        blob = self.open(derived) if derived else None
+        if blob is None:
+            return None
+        try:
+            return await asyncio.to_thread(blob.read, 0, blob.size_bytes)
+        finally:
+            blob.close()

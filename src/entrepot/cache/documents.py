@@ -1,0 +1,177 @@
+"""Indexes as the engine needs them: the stored one, a current one, and what they say of a file."""
+
+import asyncio
+import hashlib
+from datetime import datetime
+
+from entrepot.cache.counters import Counters
+from entrepot.cache.facts import FactBook, Facts, FileFact
+from entrepot.cache.flight import Flight, FlightReader, Head
+from entrepot.cache.flights import Flights
+from entrepot.cache.order import Kit, Order
+from entrepot.cache.repository import Repository
+from entrepot.cache.soundness import Soundness
+from entrepot.cache.views import Source
+from entrepot.contracts.blobs import OpenBlob
+from entrepot.errors import Absent, StoreFailure
+from entrepot.model.entry import Entry, Fingerprint
+from entrepot.model.release import Document
+from entrepot.model.resource import Resource
+
+RECENT_SECONDS = 10.0
+"""A document that was validated this recently is not asked about again for the sake of one missing file."""
+
+
+class Documents:
+    def __init__(self, kit: Kit, flights: Flights, book: FactBook, soundness: Soundness, counters: Counters) -> None:
+        self._kit, self._flights, self._book = kit, flights, book
+        self._soundness, self._counters = soundness, counters
+
+    # --- what indexes say -------------------------------------------------------------------------------------------
+
+    async def stored_fact(self, repository: Repository, resource: Resource) -> FileFact | None:
+        """What the stored index says of a file, however old it is; no contact."""
+        index = resource.listed_in
+        entry = self.find_entry(repository, index) if index is not None else None
+        if index is None or entry is None or entry.gone_at is not None:
+            return None
+        key = self._facts_key(repository, self.base_of(repository, entry), entry.url, entry.sha256)
+        facts = await self._book.find(key)
+        if facts is None:
+            source = await self.stored_source(repository, entry)
+            if source is None:
+                return None
+            try:
+                facts = await self._facts(repository, index, source)
+            finally:
+                source.blob.close()
+        return facts.get(resource.key)
+
+    async def learn(self, repository: Repository, resource: Resource) -> FileFact | None:
+        """What the index says after asking upstream, if the stored one does not list the file. Raises what made
+        the index unreadable; None when it does not list the file, or there is no index at all."""
+        assert resource.listed_in is not None
+        try:
+            source = await self.current(repository, resource.listed_in)
+        except Absent:
+            return None
+        try:
+            return (await self._facts(repository, resource.listed_in, source)).get(resource.key)
+        finally:
+            source.blob.close()
+
+    async def _facts(self, repository: Repository, index: Resource, source: Source) -> Facts:
+        key = self._facts_key(repository, source.base, source.url, source.blob.sha256)
+        subject = f"{repository.name}/{index.key}"
+        return await self._book.read(key, subject, repository.ecosystem, source.blob, source.document())
+
+    def _facts_key(self, repository: Repository, base: str, url: str, sha256: str) -> str:
+        ecosystem = repository.ecosystem
+        return f"facts {repository.name} {ecosystem.name}.{ecosystem.revision} {sha256} {url} {base}"
+
+    async def examine(self, repository: Repository, index: Resource, blob: OpenBlob, document: Document) -> None:
+        """Read a document that is about to be stored; what it says is remembered. Raises UnreadableIndex."""
+        key = self._facts_key(repository, document.upstream, document.url, blob.sha256)
+        await self._book.read(key, f"{repository.name}/{index.key}", repository.ecosystem, blob, document)
+
+    # --- bringing them ----------------------------------------------------------------------------------------------
+
+    async def current(self, repository: Repository, index: Resource) -> Source:
+        """The document, validated not longer ago than RECENT_SECONDS. Raises what upstream answered."""
+        entry = self.find_entry(repository, index)
+        if entry is not None and entry.gone_at is None and self._is_recent(entry):
+            source = await self.stored_source(repository, entry)
+            if source is not None:
+                return source
+        flight, _ = self.launch(repository, index, entry)
+        return await self.source_of(repository, flight)
+
+    def _is_recent(self, entry: Entry) -> bool:
+        now: datetime = self._kit.clock.now()
+        return not entry.expired and abs((now - entry.validated_at).total_seconds()) < RECENT_SECONDS
+
+    def launch(self, repository: Repository, index: Resource, entry: Entry | None) -> tuple[Flight, bool]:
+        """The flight that brings an index; conditional on a stored entry where its bytes are there."""
+        sound = entry if entry is not None and entry.gone_at is None and self._soundness.is_there(entry) else None
+
+        async def examine(blob: OpenBlob, document: Document) -> None:
+            await self.examine(repository, index, blob, document)
+
+        order = Order(
+            repository=repository,
+            resource=index,
+            counts=self._counters.of(repository.name),
+            entry=sound,
+            seen=entry.validated_at if entry is not None else None,
+            examine=examine,
+        )
+        return self._flights.launch(order)
+
+    async def source_of(self, repository: Repository, flight: Flight) -> Source:
+        """The document a flight brings; where the disk did not take it, from memory. Raises what made it fail."""
+        with flight.reader() as reader:
+            try:
+                entry = await asyncio.shield(flight.stored)
+            except StoreFailure:
+                head = await asyncio.shield(flight.head)
+                if flight.error is not None or not isinstance(head, Head):
+                    raise
+                body = await _read_all(reader)
+                base = self._kit.fetcher.base_url(flight.trace.upstream or repository.upstreams[0])
+                kind = head.headers.get("content-type")
+                return Source(blob=MemoryBlob(body), content_type=kind, url=head.url, base=base)
+        source = await self.stored_source(repository, entry)
+        if source is None:
+            raise StoreFailure(f"{flight.subject}: the stored document disappeared")
+        return source
+
+    # --- stored ones ------------------------------------------------------------------------------------------------
+
+    def find_entry(self, repository: Repository, resource: Resource) -> Entry | None:
+        """The entry; None also while the catalog is out of order: then everything is a miss."""
+        try:
+            return self._kit.catalog.find_entry(repository.name, resource.stored_key)
+        except StoreFailure:
+            return None
+
+    async def stored_source(self, repository: Repository, entry: Entry) -> Source | None:
+        blob = await self._soundness.open(entry.sha256)
+        if blob is None:
+            return None
+        kind = entry.headers.get("content-type")
+        return Source(blob=blob, content_type=kind, url=entry.url, base=self.base_of(repository, entry))
+
+    def base_of(self, repository: Repository, entry: Entry) -> str:
+        """The base URL of the upstream that an entry came through; of the first one, if it is configured no more."""
+        fetcher = self._kit.fetcher
+        for name in repository.upstreams:
+            if fetcher.identity(name) == entry.upstream:
+                return fetcher.base_url(name)
+        return fetcher.base_url(repository.upstreams[0])
+
+
+async def _read_all(reader: FlightReader) -> bytes:
+    pieces = []
+    while piece := await reader.read(1 << 20, asyncio.to_thread):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+class MemoryBlob:
+    """A document that could not be stored."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.sha256, self.size_bytes = hashlib.sha256(body).hexdigest(), len(body)
+
+    def read_now(self, offset: int, size: int) -> bytes | None:
+        return self._body[offset : offset + size]
+
+    def read(self, offset: int, size: int) -> bytes:
+        return self._body[offset : offset + size]
+
+    def fingerprint(self) -> Fingerprint | None:
+        return None
+
+    def close(self) -> None:
+        return

@@ -1,0 +1,311 @@
+"""Obeys the plan: brings a resource from the store, from a flight, or from upstream, and never decides by itself."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import replace
+
+from entrepot.cache.answer import Answer, Growing, Representation, Stored, Trace, etag_of, respond
+from entrepot.cache.ask import ClientAsk
+from entrepot.cache.counters import Counters
+from entrepot.cache.documents import Documents
+from entrepot.cache.download import Download, kept_fields
+from entrepot.cache.flight import Flight, Head, Settled
+from entrepot.cache.flights import Flights
+from entrepot.cache.freshness import fresh_until, is_fresh
+from entrepot.cache.indexes import Indexes
+from entrepot.cache.order import Kit, Order
+from entrepot.cache.passing import Passing
+from entrepot.cache.plan import Keep, Miss, Serve, next_step
+from entrepot.cache.ranges import Conditions, Span, select_span
+from entrepot.cache.repository import Repository
+from entrepot.cache.solo import SoloClaim
+from entrepot.cache.soundness import Soundness
+from entrepot.contracts.clock import Clock
+from entrepot.errors import Absent, EntrepotError, NotCached, StoreFailure, UpstreamStatus
+from entrepot.model.entry import Entry
+from entrepot.model.headers import Headers, parse_http_date
+from entrepot.model.resource import Kind, Resource
+
+ABSENT_KEPT = 50_000
+IMMUTABLE = "public, max-age=31536000, immutable"
+MUTABLE = "no-cache"
+"""Clients ask again each time, which costs them a 304 from next door: what an operator changes takes effect at once."""
+
+
+class Absences:
+    """What upstream said does not exist, for a short while."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+
+    def check(self, subject: str) -> None:
+        known = self._known.get(subject)
+        if known is None:
+            return
+        if self._clock.timestamp() < known[0]:
+            raise Absent(subject, gone=known[1])
+        del self._known[subject]
+
+    def add(self, subject: str, error: Absent, seconds: float) -> None:
+        self._known[subject] = self._clock.timestamp() + seconds, error.gone
+        if len(self._known) > ABSENT_KEPT:
+            self._known.popitem(last=False)
+
+    def forget(self, prefix: str = "") -> None:
+        for subject in [subject for subject in self._known if subject.startswith(prefix)]:
+            del self._known[subject]
+
+
+class Engine:
+    def __init__(
+        self,
+        kit: Kit,
+        flights: Flights,
+        documents: Documents,
+        indexes: Indexes,
+        soundness: Soundness,
+        counters: Counters,
+        range_wait: float,
+    ) -> None:
+        """`range_wait` in seconds: how long a range ahead of a download waits for it."""
+        self._kit, self._flights, self._documents, self._indexes = kit, flights, documents, indexes
+        self._soundness, self._counters, self._range_wait = soundness, counters, range_wait
+        self._passing = Passing(kit)
+        self.absences = Absences(kit.clock)
+
+    async def fetch(self, repository: Repository, resource: Resource, ask: ClientAsk) -> Answer:
+        """The answer to one request. Raises what a client is to be told instead."""
+        counts = self._counters.of(repository.name)
+        if resource.kind is Kind.PASS:
+            return await self._passing.forward(repository, resource, ask.method, ask.headers, ask.body, counts)
+        if resource.cached_only:
+            ask = replace(ask, wish=replace(ask.wish, stored_only=True))
+        if resource.kind is Kind.INDEX:
+            return await self._fetch_index(repository, resource, ask)
+        return await self._fetch_bytes(repository, resource, ask)
+
+    # --- from the store ---------------------------------------------------------------------------------------------
+
+    async def _fetch_bytes(self, repository: Repository, resource: Resource, ask: ClientAsk) -> Answer:
+        entry = self._documents.find_entry(repository, resource)
+        step = next_step(entry, resource, ask.wish, repository.rules, self._kit.clock.now())
+        if isinstance(step, Serve):
+            answer = await self._from_entry(repository, resource, step.entry, ask, step.detail)
+            if answer is not None:
+                if step.refresh:
+                    self._launch(repository, resource, step.entry, step.entry)
+                return answer
+        if isinstance(step, Miss) or ask.wish.stored_only:
+            raise self._missing(repository, resource)
+        usable = entry if entry is not None and entry.gone_at is None else None
+        return await self._fetch_upstream(repository, resource, usable, entry, ask)
+
+    async def _from_entry(
+        self, repository: Repository, resource: Resource, entry: Entry, ask: ClientAsk, detail: str
+    ) -> Answer | None:
+        blob = await self._soundness.open(entry.sha256)
+        if blob is None:
+            return None
+        self._kit.catalog.note_use(entry.sha256, self._kit.clock.timestamp())
+        representation = Representation(
+            body=Stored(blob),
+            size_bytes=entry.size_bytes,
+            headers=_described(resource, entry.headers),
+            etag=etag_of(entry.sha256),
+            modified=parse_http_date(entry.headers.get("last-modified")),
+        )
+        answer = respond(representation, ask.conditions)
+        answer.trace = Trace(outcome="stale" if detail else "hit", detail=detail, key=resource.stored_key)
+        return self._dated(answer, repository, resource, entry)
+
+    def _dated(self, answer: Answer, repository: Repository, resource: Resource, entry: Entry) -> Answer:
+        answer.entry = entry
+        now = self._kit.clock.now()
+        if is_fresh(entry, resource, repository.rules, now):
+            answer.fresh_until = fresh_until(entry, resource, repository.rules)
+        return answer
+
+    def _missing(self, repository: Repository, resource: Resource) -> EntrepotError:
+        subject = f"{repository.name}/{resource.key}"
+        return Absent(f"{subject} (in the store)") if resource.cached_only else NotCached(f"{subject}: not stored")
+
+    # --- from upstream ----------------------------------------------------------------------------------------------
+
+    async def _fetch_upstream(
+        self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None, ask: ClientAsk
+    ) -> Answer:
+        subject = f"{repository.name}/{resource.stored_key}"
+        if entry is None:
+            self.absences.check(subject)
+        order = await self._order(repository, resource, entry, seen)
+        try:
+            if ask.method == "HEAD" and entry is None and self._flights.find(order) is None:
+                return await self._probe(order)
+            flight, joined = self._flights.launch(order)
+            return await self._from_flight(order, flight, joined, ask)
+        except Absent as error:
+            self.absences.add(subject, error, repository.rules.negative_ttl)
+            raise
+
+    async def _order(
+        self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None
+    ) -> Order:
+        fact = await self._documents.stored_fact(repository, resource) if resource.listed_in else None
+
+        return Order(
+            repository=repository,
+            resource=resource,
+            counts=self._counters.of(repository.name),
+            entry=entry if entry is not None and self._soundness.is_there(entry) else None,
+            fact=fact,
+            learn=(lambda: self._documents.learn(repository, resource)) if resource.listed_in else None,
+            seen=seen.validated_at if seen is not None else None,
+            store_first=self._flights.is_suspect(f"{repository.name}/{resource.key}"),
+        )
+
+    def _launch(self, repository: Repository, resource: Resource, entry: Entry, seen: Entry) -> None:
+        """Behind an answer that was given already."""
+        order = Order(
+            repository=repository,
+            resource=resource,
+            counts=self._counters.of(repository.name),
+            entry=entry if self._soundness.is_there(entry) else None,
+            seen=seen.validated_at,
+        )
+        self._flights.launch(order)
+
+    async def _from_flight(self, order: Order, flight: Flight, joined: bool, ask: ClientAsk) -> Answer:
+        trace = Trace(outcome="joined" if joined else "miss", key=order.resource.stored_key, flight=flight)
+        try:
+            head = await asyncio.shield(flight.head)
+            if isinstance(head, Head) and head.held:
+                # Nothing leaves before all is verified, so what goes wrong can still be said with a status.
+                await flight.wait_released(0)
+        except EntrepotError:
+            return await self._after_failure(order, flight, ask)
+        if isinstance(head, Settled):
+            return await self._settled(order, head.entry, trace, ask)
+        return await self._growing(order, flight, head, trace, ask)
+
+    async def _after_failure(self, order: Order, flight: Flight, ask: ClientAsk) -> Answer:
+        if isinstance(flight.fallback, Keep):
+            fallback = flight.fallback
+            answer = await self._from_entry(order.repository, order.resource, fallback.entry, ask, fallback.detail)
+            if answer is not None:
+                answer.trace.flight = flight
+                return answer
+        assert flight.error is not None
+        raise flight.error
+
+    async def _settled(self, order: Order, entry: Entry, trace: Trace, ask: ClientAsk) -> Answer:
+        answer = await self._from_entry(order.repository, order.resource, entry, ask, "")
+        if answer is None:
+            raise StoreFailure(f"{order.subject}: the stored bytes disappeared")
+        trace.outcome = "revalidated" if order.entry is not None else "hit"
+        answer.trace = trace
+        return answer
+
+    async def _growing(self, order: Order, flight: Flight, head: Head, trace: Trace, ask: ClientAsk) -> Answer:
+        representation = Representation(
+            body=Growing(flight),
+            size_bytes=head.total,
+            headers=_described(order.resource, kept_fields(head.headers, decoded=False)),
+            etag=etag_of(head.sha256) if head.sha256 else "",
+            modified=parse_http_date(head.headers.get("last-modified")),
+        )
+        span = select_span(ask.conditions, head.total, representation.etag, representation.modified)
+        start = span.start if isinstance(span, Span) else 0
+        if start and not await self._arrives(flight, start, head):
+            passed = await self._passing.span(order, flight, ask.conditions.range)
+            if passed is not None:
+                return passed
+        answer = respond(representation, ask.conditions)
+        answer.trace = trace
+        return answer
+
+    async def _arrives(self, flight: Flight, start: int, head: Head) -> bool:
+        """Whether a range that lies ahead will be here soon, or only waits for the digest."""
+        try:
+            await asyncio.wait_for(flight.wait_released(start), self._range_wait)
+        except TimeoutError:
+            return flight.received > start
+        return True
+
+    async def _probe(self, order: Order) -> Answer:
+        """A HEAD of what is not stored: asked upstream, and nothing kept."""
+        flight = Flight(order.subject, window_limit=0)
+        reply = await Download(self._kit, replace(order, method="HEAD"), flight, SoloClaim()).probe()
+        if reply.status != 200:
+            raise UpstreamStatus(order.subject, reply.status)
+        length = reply.headers.get("content-length")
+        fact = order.fact
+        answer = respond(
+            Representation(
+                body=b"",
+                size_bytes=int(length) if length.isascii() and length.isdigit() else None,
+                headers=_described(order.resource, kept_fields(reply.headers, decoded=False)),
+                etag=etag_of(fact.sha256) if fact is not None and fact.sha256 else "",
+                modified=parse_http_date(reply.headers.get("last-modified")),
+            ),
+            Conditions(),
+        )
+        answer.trace = Trace(outcome="miss", detail="head", key=order.resource.stored_key, flight=flight)
+        return answer
+
+    # --- indexes ----------------------------------------------------------------------------------------------------
+
+    async def _fetch_index(self, repository: Repository, resource: Resource, ask: ClientAsk) -> Answer:
+        entry = self._documents.find_entry(repository, resource)
+        step = next_step(entry, resource, ask.wish, repository.rules, self._kit.clock.now())
+        subject = f"{repository.name}/{resource.stored_key}"
+        if isinstance(step, Serve):
+            answer = await self._indexes.from_entry(repository, resource, step.entry, ask)
+            if answer is not None:
+                if step.refresh:
+                    self._documents.launch(repository, resource, step.entry)
+                answer.trace = Trace(
+                    outcome="stale" if step.detail else "hit", detail=step.detail, key=resource.stored_key
+                )
+                return self._dated(answer, repository, resource, step.entry)
+        if isinstance(step, Miss) or ask.wish.stored_only:
+            raise self._missing(repository, resource)
+        if entry is None or entry.gone_at is not None:
+            self.absences.check(subject)
+        try:
+            return await self._index_from_flight(repository, resource, entry, ask)
+        except Absent as error:
+            self.absences.add(subject, error, repository.rules.negative_ttl)
+            raise
+
+    async def _index_from_flight(
+        self, repository: Repository, resource: Resource, entry: Entry | None, ask: ClientAsk
+    ) -> Answer:
+        flight, joined = self._documents.launch(repository, resource, entry)
+        trace = Trace(outcome="joined" if joined else "miss", key=resource.stored_key, flight=flight)
+        try:
+            source = await self._documents.source_of(repository, flight)
+        except EntrepotError:
+            if not isinstance(flight.fallback, Keep):
+                raise
+            stale = await self._indexes.from_entry(repository, resource, flight.fallback.entry, ask)
+            if stale is None:
+                raise
+            stale.trace = replace(trace, outcome="stale", detail=flight.fallback.detail)
+            return self._dated(stale, repository, resource, flight.fallback.entry)
+        answer = await self._indexes.from_source(repository, resource, source, ask)
+        head = flight.head.result()
+        if isinstance(head, Settled) and not joined:
+            trace.outcome = "revalidated"
+        answer.trace = trace
+        stored = self._documents.find_entry(repository, resource)
+        return self._dated(answer, repository, resource, stored) if stored is not None else answer
+
+
+def _described(resource: Resource, headers: Headers) -> tuple[tuple[str, str], ...]:
+    """The fields that describe stored bytes to a client; upstream's validators and freshness are not ours."""
+    names = ("content-encoding", "content-language", "content-disposition")
+    kind = resource.content_type or headers.get("content-type", "application/octet-stream")
+    control = IMMUTABLE if resource.kind is Kind.ARTIFACT else MUTABLE
+    kept = [(name, headers.get(name)) for name in names if name in headers]
+    return (("content-type", kind), ("cache-control", control), *kept)

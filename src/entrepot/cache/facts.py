@@ -1,0 +1,139 @@
+"""What indexes say of files: learned in passing, remembered per document, derivable again at any time."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import ParamSpec, TypeVar
+
+import msgspec
+
+from entrepot.cache.blobio import open_as_file
+from entrepot.cache.derived import DerivedBlobs
+from entrepot.contracts.blobs import OpenBlob
+from entrepot.contracts.ecosystem import Ecosystem
+from entrepot.errors import EntrepotError, UnreadableIndex
+from entrepot.model.digest import Digest
+from entrepot.model.release import Document, Location
+
+IN_THREAD_BYTES = 64 << 10
+"""Documents above this are parsed in a thread; below it, the hop costs more than the work."""
+KEPT_BYTES = 256 << 10
+"""Facts of documents above this are stored; below it they are computed again after a restart."""
+
+
+class FileFact(msgspec.Struct, frozen=True, array_like=True):
+    """One file as its index describes it."""
+
+    origin: str
+    path: str
+    digests: tuple[tuple[str, str], ...] = ()
+    """(algorithm, value), strongest first."""
+    size_bytes: int | None = None
+    published: datetime | None = None
+    package: str = ""
+    version: str = ""
+
+    @property
+    def location(self) -> Location:
+        return Location(self.origin, self.path)
+
+    @property
+    def strongest(self) -> Digest | None:
+        return Digest(*self.digests[0]) if self.digests else None
+
+    @property
+    def sha256(self) -> str:
+        return next((value for algorithm, value in self.digests if algorithm == "sha256"), "")
+
+
+Facts = Mapping[str, FileFact]
+"""By the key under which we serve the file."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_decode = msgspec.msgpack.Decoder(dict[str, FileFact]).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def guarded(call: Callable[_P, _T], subject: str, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """An adapter's answer, where anything unexpected it raises is an unreadable index."""
+    try:
+        return call(*args, **kwargs)
+    except EntrepotError:
+        raise
+    except Exception as error:
+        raise UnreadableIndex(f"{subject}: the index cannot be read: {type(error).__name__}: {error}") from error
+
+
+def facts_of(ecosystem: Ecosystem, document: Document) -> dict[str, FileFact]:
+    found: dict[str, FileFact] = {}
+    for release in ecosystem.releases(document):
+        for file in release.files:
+            found[ecosystem.link(release.package, file)] = FileFact(
+                origin=file.location.origin,
+                path=file.location.path,
+                digests=tuple((digest.algorithm, digest.value) for digest in file.digests),
+                size_bytes=file.size_bytes,
+                published=file.published,
+                package=release.package,
+                version=release.version,
+            )
+    return found
+
+
+class FactBook:
+    """The facts of the documents of all repositories: the latest in memory, those of big documents stored."""
+
+    def __init__(self, derived: DerivedBlobs, budget_bytes: int = 16 << 20) -> None:
+        self._derived = derived
+        self._budget, self._held = budget_bytes, 0
+        self._known: OrderedDict[str, tuple[Facts, int]] = OrderedDict()
+
+    async def read(self, key: str, subject: str, ecosystem: Ecosystem, blob: OpenBlob, document: Document) -> Facts:
+        """The facts under `key` (which must tell document and ecosystem). Raises UnreadableIndex."""
+        known = await self.find(key)
+        if known is not None:
+            return known
+        work = _Reading(subject, ecosystem, blob, document)
+        facts = work() if blob.size_bytes <= IN_THREAD_BYTES else await asyncio.to_thread(work)
+        self._hold(key, facts, blob.size_bytes)
+        if blob.size_bytes > KEPT_BYTES and facts:
+            await self._derived.put(key, await asyncio.to_thread(_encode, facts), b"")
+        return facts
+
+    async def find(self, key: str) -> Facts | None:
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key][0]
+        stored = await self._derived.read(key)
+        if stored is None:
+            return None
+        facts = await asyncio.to_thread(_decode, stored) if len(stored) > IN_THREAD_BYTES else _decode(stored)
+        self._hold(key, facts, len(stored))
+        return facts
+
+    def _hold(self, key: str, facts: Facts, size: int) -> None:
+        # A file costs roughly half a kilobyte of objects, whatever its document weighs.
+        weight = max(1024, 512 * len(facts))
+        previous = self._known.pop(key, None)
+        self._held += weight - (previous[1] if previous else 0)
+        self._known[key] = facts, weight
+        while self._held > self._budget and len(self._known) > 1:
+            _, (_, dropped) = self._known.popitem(last=False)
+            self._held -= dropped
+
+
+class _Reading:
+    def __init__(self, subject: str, ecosystem: Ecosystem, blob: OpenBlob, document: Document) -> None:
+        self._subject, self._ecosystem, self._blob, self._document = subject, ecosystem, blob, document
+
+    def __call__(self) -> dict[str, FileFact]:
+        file = open_as_file(self._blob, self._blob.size_bytes)
+        document = Document(
+            body=file,
+            content_type=self._document.content_type,
+            url=self._document.url,
+            upstream=self._document.upstream,
+        )
+        return guarded(facts_of, self._subject, self._ecosystem, document)

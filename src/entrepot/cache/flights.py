@@ -1,0 +1,139 @@
+"""All flights of this process: joined, led, or followed where another process leads."""
+
+import logging
+from datetime import datetime
+
+from entrepot.cache.background import Background
+from entrepot.cache.download import Download
+from entrepot.cache.flight import Flight
+from entrepot.cache.follow import Followed, Follower
+from entrepot.cache.notes import failure_note
+from entrepot.cache.order import Kit, Order
+from entrepot.cache.plan import after_failure
+from entrepot.contracts.board import Board, Claim, Generation, Watch
+from entrepot.errors import BadContent, EntrepotError, InternalError, StoreFailure, UpstreamFailure
+from entrepot.model.entry import Entry
+from entrepot.model.resource import Kind
+
+SUSPECTS_KEPT = 10_000
+
+_log = logging.getLogger("entrepot")
+
+
+class Flights:
+    def __init__(self, kit: Kit, board: Board, generation: Generation, background: Background) -> None:
+        self._kit, self._board, self._generation, self._background = kit, board, generation, background
+        self._flying: dict[str, Flight] = {}
+        self._suspects: dict[str, None] = {}
+        self._stopping = False
+
+    def find(self, order: Order) -> Flight | None:
+        flight = self._flying.get(_name(order))
+        return flight if flight is not None and flight.joinable(0) else None
+
+    def is_suspect(self, subject: str) -> bool:
+        """Whether the last attempt brought bytes that were not what they should be."""
+        return subject in self._suspects
+
+    def launch(self, order: Order) -> tuple[Flight, bool]:
+        """The flight for this order, and whether it was under way already."""
+        flight = self.find(order)
+        if flight is not None:
+            return flight, True
+        if self._stopping:
+            raise UpstreamFailure(f"{order.subject}: the server is stopping")
+        document = order.resource.kind is Kind.INDEX
+        limits = self._kit.limits
+        window = limits.document_window_bytes if document else limits.window_bytes
+        flight = Flight(order.subject, window_limit=window, streamed=not document)
+        self._flying[_name(order)] = flight
+        self._background.spawn(self._fly(order, flight), f"flight {order.subject}")
+        return flight, False
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    async def _fly(self, order: Order, flight: Flight) -> None:
+        claim: Claim | None = None
+        try:
+            claim = await self._claim(order, flight)
+            if claim is not None:
+                await self._lead(order, flight, claim)
+        except EntrepotError as error:
+            await self._failed(order, flight, claim, error)
+        except BaseException as error:
+            # The edge of a job: whatever happens, nobody may be left waiting.
+            self._forget(order, flight)
+            if claim is not None:
+                claim.end(failure_note(UpstreamFailure(f"{order.subject}: the download was broken off")))
+            flight.fail(InternalError(f"{order.subject}: the download was broken off"))
+            if isinstance(error, Exception):
+                _log.exception("defect in the flight of %s", order.subject)
+                return
+            raise
+        finally:
+            self._forget(order, flight)
+            flight.retire()
+
+    async def _claim(self, order: Order, flight: Flight) -> Claim | None:
+        """The lead; None when another process led and the flight has its end."""
+        while True:
+            held = self._board.claim(_name(order))
+            if not isinstance(held, Watch):
+                return held
+            try:
+                follower = Follower(self._kit.blobs, held, flight, lambda: self._newer(order))
+                if await follower.run() is Followed.ENDED:
+                    return None
+            finally:
+                held.close()
+
+    async def _lead(self, order: Order, flight: Flight, claim: Claim) -> None:
+        newer = self._newer(order) if self._board.shared() else None
+        if newer is not None:
+            flight.settle(newer)
+        elif await Download(self._kit, order, flight, claim).run():
+            self._generation.advance()
+        self._suspects.pop(order.subject, None)
+        self._forget(order, flight)
+        claim.end()
+
+    def _newer(self, order: Order) -> Entry | None:
+        """What another process brought since this order was decided."""
+        try:
+            entry = self._kit.catalog.find_entry(order.repository.name, order.resource.stored_key)
+        except StoreFailure:
+            return None
+        if entry is None or entry.gone_at is not None or entry.failures:
+            return None
+        return entry if order.seen is None or entry.validated_at > order.seen else None
+
+    async def _failed(self, order: Order, flight: Flight, claim: Claim | None, error: EntrepotError) -> None:
+        if isinstance(error, BadContent):
+            self._suspects[order.subject] = None
+            if len(self._suspects) > SUSPECTS_KEPT:
+                self._suspects.pop(next(iter(self._suspects)))
+            _log.error("wrong bytes: %s", error)
+        if order.entry is not None:
+            await self._note_failure(order, order.entry, flight, error)
+        # Forgotten before anybody is told: who comes next starts anew.
+        self._forget(order, flight)
+        if claim is not None:
+            claim.end(failure_note(error))
+        flight.fail(error)
+
+    async def _note_failure(self, order: Order, entry: Entry, flight: Flight, error: EntrepotError) -> None:
+        now: datetime = self._kit.clock.now()
+        flight.fallback = after_failure(entry, error, order.resource, order.repository.rules, now)
+        try:
+            await self._kit.catalog.put_entry(flight.fallback.entry)
+        except StoreFailure as failure:
+            _log.warning("the failed validation of %s could not be noted: %s", order.subject, failure)
+
+    def _forget(self, order: Order, flight: Flight) -> None:
+        if self._flying.get(_name(order)) is flight:
+            del self._flying[_name(order)]
+
+
+def _name(order: Order) -> str:
+    return f"{order.repository.name}/{order.resource.stored_key}"

@@ -1,0 +1,114 @@
+"""Age, lifetime and stale windows of stored responses (RFC 9111, RFC 5861). Pure: the caller brings the time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import inf
+
+from entrepot.model.entry import Entry
+from entrepot.model.headers import Headers, parse_directives, parse_http_date, split_list
+from entrepot.model.resource import Kind, Resource
+
+HEURISTIC_SHARE = 0.1
+HEURISTIC_MOST = 86400.0
+HONOURED_VARY = frozenset({"accept", "accept-encoding"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshnessRules:
+    """A repository's settings. Durations in seconds."""
+
+    mutable_ttl: float | None = 300.0
+    """None: what upstream says (s-maxage, max-age, Expires, then the heuristic of RFC 9111 §4.2.2)."""
+    immutable_ttl: float = inf
+    conditional: bool = True
+    negative_ttl: float = 45.0
+    while_revalidate: float = 300.0
+    if_error: float = 7 * 86400.0
+    backoff: tuple[float, float] = (30.0, 300.0)
+    gone: str = "follow"
+    """On 404 or 410 for what is stored: "follow" or "serve"."""
+    forbidden: str = "stale"
+    """On 401 or 403 for what is stored: "stale" or "drop"."""
+    obey_no_store: bool = False
+    honour_client_no_cache: bool = False
+
+
+def lifetime(entry: Entry, resource: Resource, rules: FreshnessRules) -> float:
+    """For how many seconds after its validation an entry is fresh."""
+    if resource.kind is Kind.ARTIFACT:
+        return rules.immutable_ttl
+    if resource.mutable_ttl is not None:
+        return resource.mutable_ttl
+    if rules.mutable_ttl is not None:
+        return rules.mutable_ttl
+    return _upstream_lifetime(entry.headers)
+
+
+def _upstream_lifetime(headers: Headers) -> float:
+    directives = parse_directives(headers.get("cache-control"))
+    if "no-cache" in directives:
+        return 0.0
+    for name in ("s-maxage", "max-age"):
+        if name in directives:
+            value = directives[name]
+            return float(value) if value.isascii() and value.isdigit() else 0.0
+    date = parse_http_date(headers.get("date"))
+    if "expires" in headers:
+        expires = parse_http_date(headers.get("expires"))
+        return max(0.0, (expires - date).total_seconds()) if expires and date else 0.0
+    modified = parse_http_date(headers.get("last-modified"))
+    if not (modified and date):
+        return 0.0
+    return min(HEURISTIC_MOST, max(0.0, (date - modified).total_seconds() * HEURISTIC_SHARE))
+
+
+def age_of(entry: Entry, now: datetime) -> float:
+    """Seconds since upstream last vouched for the entry, its own Age included (RFC 9111 §4.2.3)."""
+    received = entry.headers.get("age")
+    initial = float(received) if received.isascii() and received.isdigit() else 0.0
+    # A clock that was set back must not make an entry younger than new.
+    return initial + max(0.0, (now - entry.validated_at).total_seconds())
+
+
+def fresh_until(entry: Entry, resource: Resource, rules: FreshnessRules) -> float:
+    """The moment (seconds since the epoch) from which the entry must be asked about; inf: never."""
+    if entry.expired:
+        return 0.0
+    span = lifetime(entry, resource, rules)
+    if span == inf:
+        return inf
+    return entry.validated_at.timestamp() + span - age_of(entry, entry.validated_at)
+
+
+def is_fresh(entry: Entry, resource: Resource, rules: FreshnessRules, now: datetime) -> bool:
+    # An entry from the future (a clock stepped back by more than the lifetime) is not trusted for longer than its
+    # lifetime from either side.
+    until = fresh_until(entry, resource, rules)
+    if until == inf:
+        return True
+    ahead = (entry.validated_at - now).total_seconds()
+    return now.timestamp() < until and ahead <= max(lifetime(entry, resource, rules), 60.0)
+
+
+def stale_for(entry: Entry, resource: Resource, rules: FreshnessRules, now: datetime) -> float:
+    """Seconds since the entry stopped being fresh."""
+    if entry.expired:
+        return max(0.0, (now - entry.validated_at).total_seconds())
+    return max(0.0, now.timestamp() - fresh_until(entry, resource, rules))
+
+
+def next_check(failures: int, rules: FreshnessRules, now: datetime, retry_after: float | None) -> datetime:
+    """When to ask again after the `failures`-th failure in a row: doubling, capped, never before Retry-After."""
+    first, most = rules.backoff
+    wait = min(most, first * 2.0 ** min(failures - 1, 32))
+    return now + timedelta(seconds=max(wait, retry_after or 0.0))
+
+
+def storable(status: int, headers: Headers, resource: Resource, rules: FreshnessRules) -> bool:
+    """Whether a response may be stored at all (RFC 9111 §3, with the overrides of policy §4)."""
+    if status != 200 or resource.kind is Kind.PASS or resource.method != "GET":
+        return False
+    directives = parse_directives(headers.get("cache-control"))
+    if rules.obey_no_store and directives.keys() & {"no-store", "private"}:
+        return False
+    return all(name.lower() in HONOURED_VARY for name in split_list(headers.get("vary")))

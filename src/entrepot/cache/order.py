@@ -1,0 +1,79 @@
+"""One download as the engine decided it, and what every download works with."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from entrepot.cache.counters import Counts
+from entrepot.cache.facts import FileFact
+from entrepot.cache.repository import Repository
+from entrepot.contracts.blobs import BlobStore, OpenBlob
+from entrepot.contracts.catalog import Catalog
+from entrepot.contracts.clock import Clock
+from entrepot.contracts.fetcher import Fetcher
+from entrepot.model.entry import Entry
+from entrepot.model.release import Document, Location
+from entrepot.model.resource import BASE, Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`held_bytes`: the last piece, which waits for the digest. `whole_bytes`: up to here an object with a known
+    digest is verified before its first byte leaves."""
+
+    held_bytes: int = 64 << 10
+    whole_bytes: int = 1 << 20
+    resumes: int = 2
+    window_bytes: int = 8 << 20
+    document_window_bytes: int = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """What every download works with."""
+
+    fetcher: Fetcher
+    blobs: BlobStore
+    catalog: Catalog
+    clock: Clock
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One download, as the engine decided it."""
+
+    repository: Repository
+    resource: Resource
+    counts: Counts
+    entry: Entry | None = None
+    """To be validated; its blob is there and sound."""
+    fact: FileFact | None = None
+    """What a stored index says of the file."""
+    learn: Callable[[], Awaitable[FileFact | None]] | None = None
+    """Reads the index upstream, where no stored one lists the file."""
+    examine: Callable[[OpenBlob, Document], Awaitable[None]] | None = None
+    """Reads a new index before it may replace the stored one. Raises UnreadableIndex."""
+    seen: datetime | None = None
+    """When the entry was validated that this order was decided on; a later one in the catalog makes it needless."""
+    method: str = "GET"
+    store_first: bool = False
+    """The last attempt brought wrong bytes: ask with no-cache, and let nothing go before it is verified."""
+
+    @property
+    def subject(self) -> str:
+        return f"{self.repository.name}/{self.resource.key}"
+
+
+def url_of(resource: Resource, location: Location | None, base: str) -> str:
+    """The absolute upstream URL of a resource: where its index says it is, else where its name says."""
+    origin = location.origin if location else resource.origin
+    path = location.path if location else resource.path
+    if location is None and resource.query:
+        path = f"{path}?{resource.query}"
+    if origin != BASE:
+        return f"https://{origin}{path}"
+    if not path.startswith("/"):
+        return base + path
+    scheme, _, rest = base.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}{path}"

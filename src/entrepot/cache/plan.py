@@ -1,0 +1,124 @@
+"""From what is stored and what is wished to the next step (policy §4). Pure and table-tested."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from entrepot.cache.freshness import FreshnessRules, is_fresh, next_check, stale_for
+from entrepot.errors import Absent, EntrepotError, UpstreamFailure, UpstreamStatus
+from entrepot.model.entry import Entry
+from entrepot.model.resource import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the client's own directives ask of a cache."""
+
+    stored_only: bool = False
+    """`only-if-cached`, or an ecosystem's cached-only form: no contact."""
+    no_cache: bool = False
+    """The client asked for validation; obeyed only with `honour_client_no_cache`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Answer from the entry; with `refresh`, ask upstream behind the answer. `detail` says why a stale one may go."""
+
+    entry: Entry
+    detail: str = ""
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Validate:
+    """One conditional request, once for all who wait."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Nothing usable is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Nothing usable is stored, and no contact is allowed."""
+
+
+Step = Serve | Validate | Download | Miss
+
+
+def next_step(entry: Entry | None, resource: Resource, wish: Wish, rules: FreshnessRules, now: datetime) -> Step:
+    if entry is None:
+        return Miss() if wish.stored_only else Download()
+    if entry.gone_at is not None:
+        return _after_gone(entry, resource, wish, rules, now)
+    if is_fresh(entry, resource, rules, now) and not (wish.no_cache and rules.honour_client_no_cache):
+        return Serve(entry)
+    late = stale_for(entry, resource, rules, now)
+    if wish.stored_only:
+        return Serve(entry, "stored-only") if late <= rules.if_error else Miss()
+    if entry.next_check_at is not None and now < _believable(entry.next_check_at, rules, now):
+        if late <= rules.if_error:
+            return Serve(entry, "upstream-failed")
+    elif late <= rules.while_revalidate and not entry.expired and rules.conditional:
+        return Serve(entry, "while-revalidate", refresh=True)
+    return Validate(entry) if rules.conditional else Download()
+
+
+def _after_gone(entry: Entry, resource: Resource, wish: Wish, rules: FreshnessRules, now: datetime) -> Step:
+    assert entry.gone_at is not None
+    if wish.stored_only:
+        return Miss()
+    # The 404 is itself an answer that stays fresh for the negative lifetime; then upstream is asked in full.
+    return Miss() if (now - entry.gone_at).total_seconds() < rules.negative_ttl else Download()
+
+
+def _believable(moment: datetime, rules: FreshnessRules, now: datetime) -> datetime:
+    """A time further ahead than any backoff can be is a clock step: it counts as now."""
+    most = max(rules.backoff[1], 3600.0)
+    return moment if (moment - now).total_seconds() <= most else now
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Serve the stored entry though upstream failed; `entry` carries the next check."""
+
+    entry: Entry
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Upstream took it back: `entry` is marked gone, the client gets the error."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Too old to serve, or not to be served: the client gets the error, the entry its next check."""
+
+    entry: Entry
+
+
+def after_failure(
+    entry: Entry, error: EntrepotError, resource: Resource, rules: FreshnessRules, now: datetime
+) -> Keep | Drop | Fail:
+    """What a failed validation means for the entry. `validated_at` never moves here."""
+    if isinstance(error, Absent):
+        if rules.gone == "follow":
+            return Drop(replace(entry, gone_at=now))
+        return Keep(_checked_later(entry, rules, now, None), "gone-upstream")
+    later = _checked_later(entry, rules, now, error.retry_after)
+    if stale_for(entry, resource, rules, now) > rules.if_error:
+        return Fail(later)
+    if isinstance(error, UpstreamStatus) and error.upstream_status in (401, 403):
+        return Keep(later, "forbidden-upstream") if rules.forbidden == "stale" else Fail(later)
+    detail = "upstream-failed" if isinstance(error, UpstreamFailure) else error.code
+    return Keep(later, detail)
+
+
+def _checked_later(entry: Entry, rules: FreshnessRules, now: datetime, retry_after: float | None) -> Entry:
+    failures = entry.failures + 1
+    return replace(entry, failures=failures, next_check_at=next_check(failures, rules, now, retry_after))

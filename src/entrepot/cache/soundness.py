@@ -1,0 +1,82 @@
+"""Trust in the disk: a blob is handed out only if its file is the one that was verified (architecture §6.7)."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+
+from entrepot.contracts.blobs import BlobStore, OpenBlob
+from entrepot.contracts.catalog import Catalog
+from entrepot.errors import StoreFailure
+from entrepot.model.entry import Blob, Entry
+
+_log = logging.getLogger("entrepot")
+
+
+class Soundness:
+    def __init__(self, blobs: BlobStore, catalog: Catalog, on_quarantine: Callable[[], None]) -> None:
+        self._blobs, self._catalog, self._on_quarantine = blobs, catalog, on_quarantine
+        self._verifying: dict[str, asyncio.Task[bool]] = {}
+
+    def is_there(self, entry: Entry) -> bool:
+        """Whether the entry's bytes are there and unchanged, so that a 304 would be of use."""
+        blob = self._blobs.open(entry.sha256)
+        if blob is None:
+            return False
+        try:
+            return self._matches(blob)
+        finally:
+            blob.close()
+
+    async def open(self, sha256: str) -> OpenBlob | None:
+        """The blob, ready to be sent. One whose file changed is read and hashed first; if it is wrong, it goes into
+        quarantine and the answer is None."""
+        blob = self._blobs.open(sha256)
+        if blob is None or self._matches(blob):
+            return blob
+        blob.close()
+        task = self._verifying.get(sha256)
+        if task is None:
+            task = self._verifying[sha256] = asyncio.create_task(self._verify(sha256))
+            task.add_done_callback(lambda _: self._verifying.pop(sha256, None))
+        return self._blobs.open(sha256) if await asyncio.shield(task) else None
+
+    def _matches(self, blob: OpenBlob) -> bool:
+        try:
+            known = self._catalog.find_blob(blob.sha256)
+        except StoreFailure:
+            return False
+        return known is not None and known.fingerprint == blob.fingerprint()
+
+    async def _verify(self, sha256: str) -> bool:
+        blob = self._blobs.open(sha256)
+        if blob is None:
+            return False
+        try:
+            before = blob.fingerprint()
+            right = await asyncio.to_thread(hash_of, blob) == sha256
+            after = blob.fingerprint()
+            size = blob.size_bytes
+        finally:
+            blob.close()
+        if not right:
+            _log.error("stored bytes were changed: %s; moved into quarantine, fetched again on demand", sha256)
+            self._blobs.quarantine(sha256)
+            self._on_quarantine()
+            return False
+        if before is None or before != after:
+            return False
+        try:
+            await self._catalog.put_blob(Blob(sha256=sha256, size_bytes=size, fingerprint=before))
+        except StoreFailure as failure:
+            _log.warning("the verification of %s could not be noted: %s", sha256, failure)
+        return True
+
+
+def hash_of(blob: OpenBlob) -> str:
+    """The sha256 of an open blob; reads all of it: call it in a thread."""
+    running, offset = hashlib.sha256(), 0
+    while chunk := blob.read(offset, 1 << 20):
+        running.update(chunk)
+        offset += len(chunk)
+    return running.hexdigest()

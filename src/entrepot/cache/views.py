@@ -1,0 +1,217 @@
+"""Rendered indexes: one rendering per document, form and base for all workers, kept until policy or time changes it."""
+
+import asyncio
+import hashlib
+import zlib
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import msgspec
+
+from entrepot.cache.blobio import open_as_file
+from entrepot.cache.counters import Counts
+from entrepot.cache.derived import DerivedBlobs
+from entrepot.cache.facts import IN_THREAD_BYTES, KEPT_BYTES, guarded
+from entrepot.cache.repository import Repository
+from entrepot.contracts.blobs import OpenBlob
+from entrepot.contracts.board import Board, Claim, Stage
+from entrepot.contracts.catalog import Derived
+from entrepot.contracts.ecosystem import View
+from entrepot.errors import TooBig
+from entrepot.model.release import Document, Rendered
+from entrepot.model.resource import Resource
+
+COMPRESSED_FROM = 1024
+POLL_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A document's bytes, wherever they are, and where they came from."""
+
+    blob: OpenBlob
+    content_type: str
+    url: str
+    base: str
+    """The base URL of the upstream that it came through."""
+
+    @property
+    def key(self) -> str:
+        origin = hashlib.sha256(f"{self.url}\n{self.base}\n{self.content_type}".encode()).hexdigest()[:16]
+        return f"{self.blob.sha256} {origin}"
+
+    def document(self) -> Document:
+        file = open_as_file(self.blob, self.blob.size_bytes)
+        return Document(body=file, content_type=self.content_type, url=self.url, upstream=self.base)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One coding of a view: in memory, or a stored blob."""
+
+    sha256: str
+    size_bytes: int
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """A view as clients get it."""
+
+    content_type: str
+    plain: Variant
+    gzip: Variant | None
+
+
+class _Note(msgspec.Struct, array_like=True):
+    content_type: str
+    gzip_sha256: str = ""
+    gzip_size_bytes: int = 0
+
+
+_read_note = msgspec.msgpack.Decoder(_Note).decode
+
+
+class Views:
+    def __init__(self, derived: DerivedBlobs, board: Board, budget_bytes: int = 32 << 20) -> None:
+        self._derived, self._board = derived, board
+        self._budget, self._held = budget_bytes, 0
+        self._small: OrderedDict[str, Rendition | None] = OrderedDict()
+        self._rendering: dict[str, asyncio.Task[Rendition | None]] = {}
+
+    async def view(
+        self, repository: Repository, resource: Resource, source: Source, view: View, counts: Counts
+    ) -> Rendition | None:
+        """The rendition, or None where the ecosystem sends the document untouched. Raises UnreadableIndex, Absent,
+        TooBig. However many ask, and in however many processes, one renders."""
+        key = _key_of(repository, resource, source, view)
+        if key in self._small:
+            self._small.move_to_end(key)
+            return self._small[key]
+        if (stored := self._find(key)) is not None:
+            return stored
+        task = self._rendering.get(key)
+        if task is None:
+            task = asyncio.create_task(self._render_once(key, repository, resource, source, view, counts))
+            self._rendering[key] = task
+            task.add_done_callback(lambda _: self._rendering.pop(key, None))
+        return await asyncio.shield(task)
+
+    def _find(self, key: str) -> Rendition | None:
+        derived = self._derived.find(key)
+        if derived is None:
+            return None
+        note = _read_note(derived.note)
+        if not self._derived.intact(derived.sha256, note.gzip_sha256):
+            return None
+        gzip = None
+        if note.gzip_sha256:
+            gzip = Variant(sha256=note.gzip_sha256, size_bytes=note.gzip_size_bytes, body=None)
+        plain = Variant(sha256=derived.sha256, size_bytes=derived.size_bytes, body=None)
+        return Rendition(content_type=note.content_type, plain=plain, gzip=gzip)
+
+    def open(self, variant: Variant) -> OpenBlob | None:
+        """A stored variant's blob; None when it is gone or changed."""
+        return self._derived.open(Derived(key="", sha256=variant.sha256, size_bytes=variant.size_bytes, note=b""))
+
+    async def _render_once(
+        self, key: str, repository: Repository, resource: Resource, source: Source, view: View, counts: Counts
+    ) -> Rendition | None:
+        if source.blob.size_bytes <= KEPT_BYTES:
+            # Small ones are cheaper to render in each process than to store.
+            return await self._render(key, repository, resource, source, view, counts)
+        while not isinstance(claim := self._board.claim(f"view {key}"), Claim):
+            while claim.look().stage is not Stage.DONE and not claim.abandoned():
+                await asyncio.sleep(POLL_SECONDS)
+            claim.close()
+            if (stored := self._find(key)) is not None:
+                return stored
+        try:
+            return self._find(key) or await self._render(key, repository, resource, source, view, counts)
+        finally:
+            claim.end()
+
+    async def _render(
+        self, key: str, repository: Repository, resource: Resource, source: Source, view: View, counts: Counts
+    ) -> Rendition | None:
+        size = source.blob.size_bytes
+        work = _Rendering(repository, resource, source, view)
+        rendered = work() if size <= IN_THREAD_BYTES else await asyncio.to_thread(work)
+        counts.rendered += 1
+        if rendered is None:
+            self._hold(key, None)
+            return None
+        cap = repository.ecosystem.limits.rendered_index_bytes
+        if len(rendered.body) > cap:
+            raise TooBig(f"{repository.name}/{resource.key}: the rendered index is larger than {cap} bytes")
+        packed = await _compressed(rendered.body)
+        rendition = _in_memory(rendered, packed)
+        if size > KEPT_BYTES and await self._store(key, rendition):
+            return self._find(key) or rendition
+        self._hold(key, rendition)
+        return rendition
+
+    async def _store(self, key: str, rendition: Rendition) -> bool:
+        note = _Note(rendition.content_type)
+        if rendition.gzip is not None:
+            note = _Note(rendition.content_type, rendition.gzip.sha256, rendition.gzip.size_bytes)
+            if not await self._derived.put(f"{key} gzip", rendition.gzip.body or b"", b""):
+                return False
+        return await self._derived.put(key, rendition.plain.body or b"", msgspec.msgpack.encode(note))
+
+    def _hold(self, key: str, rendition: Rendition | None) -> None:
+        self._small[key] = rendition
+        self._held += _weight(rendition)
+        while self._held > self._budget and len(self._small) > 1:
+            _, dropped = self._small.popitem(last=False)
+            self._held -= _weight(dropped)
+
+
+class _Rendering:
+    def __init__(self, repository: Repository, resource: Resource, source: Source, view: View) -> None:
+        self._repository, self._resource, self._source, self._view = repository, resource, source, view
+
+    def __call__(self) -> Rendered | None:
+        subject = f"{self._repository.name}/{self._resource.key}"
+        render = self._repository.ecosystem.render
+        return guarded(render, subject, self._resource, (self._source.document(),), self._view)
+
+
+def _key_of(repository: Repository, resource: Resource, source: Source, view: View) -> str:
+    ecosystem = repository.ecosystem
+    shown = hashlib.sha256("\n".join(sorted(view.hidden)).encode()).hexdigest()[:16] if view.hidden else "all"
+    return (
+        f"view {repository.name} {ecosystem.name}.{ecosystem.revision} {source.key} "
+        f"{resource.key} {resource.form} {view.base} {view.revision} {shown}"
+    )
+
+
+async def _compressed(body: bytes) -> bytes | None:
+    if len(body) < COMPRESSED_FROM:
+        return None
+    # Beyond a megabyte the last percents of size cost more time than they save.
+    level = 6 if len(body) <= 1 << 20 else 4
+    work = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+
+    def compress() -> bytes:
+        return work.compress(body) + work.flush()
+
+    return compress() if len(body) <= IN_THREAD_BYTES else await asyncio.to_thread(compress)
+
+
+def _in_memory(rendered: Rendered, packed: bytes | None) -> Rendition:
+    return Rendition(
+        content_type=rendered.content_type,
+        plain=_variant(rendered.body),
+        gzip=_variant(packed) if packed is not None else None,
+    )
+
+
+def _variant(body: bytes) -> Variant:
+    return Variant(sha256=hashlib.sha256(body).hexdigest(), size_bytes=len(body), body=body)
+
+
+def _weight(rendition: Rendition | None) -> int:
+    if rendition is None:
+        return 256
+    return 512 + rendition.plain.size_bytes + (rendition.gzip.size_bytes if rendition.gzip else 0)
