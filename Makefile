@@ -32,6 +32,7 @@ lint: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/entrepot config reference | diff -u docs/settings.md - || (echo "run: make docs" >&2; exit 1)
 
 live: $(STAMPS)/test $(STAMPS)/system
 	PATH="$(CURDIR)/.cache/tools/bin:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.live $(ARGS)
@@ -43,7 +44,7 @@ bench: $(STAMPS)/test $(STAMPS)/system
 	PATH="$(CURDIR)/.cache/tools/bin:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m bench $(ARGS)
 
 docs: $(STAMPS)/run
-	$(BIN)/python -m entrepot.config.reference >docs/settings.md
+	$(BIN)/entrepot config reference >docs/settings.md
 
 lock: $(STAMPS)/dev
 	tools/lock $(ARGS)

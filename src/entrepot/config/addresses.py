@@ -31,8 +31,8 @@ def own_addresses(server: Server) -> frozenset[tuple[str, int]]:
 
 
 def is_ours(url: str, server: Server) -> bool:
-    """Whether a URL leads to ourselves, or into a session of any Entrepot, which ends some day."""
+    """Whether a URL leads to ourselves, or into a session of another Entrepot on this machine, which ends some day."""
     _, host, port = origin_of(url)
-    if "/~" in url or (host, port or 0) in own_addresses(server):
+    if (is_loopback(host) and "/~" in url) or (host, port or 0) in own_addresses(server):
         return True
     return bool(server.public_url) and url.startswith(server.public_url)

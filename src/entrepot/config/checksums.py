@@ -1,34 +1,28 @@
 """The checksum database of Go modules, as this machine's go command would use it."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence, Set
 from typing import Final
 from urllib.parse import urlsplit
 
 from entrepot.config.machine import Machine
 
-SETTINGS: Final = ("GOSUMDB", "GONOSUMDB")
-OPTIONS: Final = ("sumdb", "nosumdb")
-"""Options of a repository that these settings fill."""
+SETTINGS: Final = {"sumdb": "GOSUMDB", "nosumdb": "GONOSUMDB"}
+"""Options of a repository, and the settings of the go command that fill them."""
 
 
-def with_database(
-    options: Mapping[str, object], names: Iterable[str], upstreams: Sequence[str], machine: Machine
-) -> dict[str, object]:
-    """The options of a repository, those about the checksum database filled in where the ecosystem takes them.
+def find_database(options: Set[str], upstreams: Sequence[str], machine: Machine) -> dict[str, object]:
+    """Values for those of `options` that are about the checksum database.
 
     Without a go command, the database of a proxy `proxy.HOST` is `sum.HOST`.
     """
-    wanted = [name for name in OPTIONS if name in set(names) - set(options)]
-    if "sumdb" not in wanted:
-        return dict(options)
-    printed = machine.ask(("go", "env", *SETTINGS)).splitlines()
+    if "sumdb" not in options:
+        return {}
+    printed = machine.ask(("go", "env", *SETTINGS.values())).splitlines()
     if len(printed) != len(SETTINGS):
-        return {**options, "sumdb": _sibling(upstreams)}
-    found: dict[str, object] = {"sumdb": printed[0]}
-    if globs := [glob for glob in printed[1].split(",") if glob]:
-        found["nosumdb"] = globs
-    return {**options, **{name: value for name, value in found.items() if name in wanted}}
+        return {"sumdb": _sibling(upstreams)}
+    globs = [glob for glob in printed[1].split(",") if glob]
+    return {"sumdb": printed[0], **({"nosumdb": globs} if globs and "nosumdb" in options else {})}
 
 
 def _sibling(upstreams: Sequence[str]) -> str:

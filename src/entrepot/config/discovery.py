@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from entrepot.config.addresses import addresses_in, is_ours
-from entrepot.config.checksums import with_database
+from entrepot.config.checksums import find_database
 from entrepot.config.load import Loaded
 from entrepot.config.machine import Machine
 from entrepot.config.repository import Repository
@@ -45,6 +45,8 @@ class Resolved:
     """By repository."""
     options: Mapping[str, Mapping[str, object]]
     """By repository: the configured options, and those that were found on this machine."""
+    found_options: Mapping[str, Mapping[str, object]]
+    """The latter alone."""
     unavailable: Mapping[str, str]
     """Built-in repositories that nobody asked for and that have no known upstream: the reason."""
 
@@ -64,16 +66,16 @@ def resolve(loaded: Loaded, ecosystems: Mapping[str, type[Ecosystem]], machine: 
         else:
             where = loaded.sources.nearest(("repositories", name, "upstreams"))
             raise ConfigError(f"{where}: {_unknown(name, repository)}")
-    options = {
-        name: with_database(
-            repository.options,
-            ecosystems[repository.ecosystem].option_names,
+    found_options = {
+        name: find_database(
+            set(ecosystems[repository.ecosystem].option_names) - set(repository.options),
             [upstream.settings.url for upstream in upstreams.get(name, ())],
             machine,
         )
         for name, repository in repositories.items()
     }
-    return Resolved(upstreams=upstreams, options=options, unavailable=unavailable)
+    options = {name: {**repository.options, **found_options[name]} for name, repository in repositories.items()}
+    return Resolved(upstreams=upstreams, options=options, found_options=found_options, unavailable=unavailable)
 
 
 def _unknown(name: str, repository: Repository) -> str:

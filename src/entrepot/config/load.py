@@ -1,6 +1,5 @@
 """Read settings from a file, the environment and flags, strictly; later ones win."""
 
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -100,6 +99,20 @@ def load(
     return Loaded(_validated(raw, sources, ecosystems, environment), sources)
 
 
+def find_file(environment: Mapping[str, str]) -> Path | None:
+    """The configuration that is read where no flag names one; None where there is none."""
+    if named := environment.get("ENTREPOT_CONFIG"):
+        return Path(named)
+    usual = _user_directory(environment, "XDG_CONFIG_HOME", ".config") / "entrepot.toml"
+    return usual if usual.exists() else None
+
+
+def _user_directory(environment: Mapping[str, str], variable: str, usual: str) -> Path:
+    """Our own directory (XDG Base Directory Specification, which has relative paths ignored)."""
+    base = Path(environment.get(variable, ""))
+    return (base if base.is_absolute() else Path(environment.get("HOME") or Path.home(), usual)) / "entrepot"
+
+
 def _validated(
     raw: Table, sources: Sources, ecosystems: Mapping[str, type[Ecosystem]], environment: Mapping[str, str]
 ) -> Settings:
@@ -177,7 +190,4 @@ def data_directory(settings: Settings, environment: Mapping[str, str]) -> Path:
         return Path(settings.storage.directory).expanduser().absolute()
     if own := environment.get("ENTREPOT_DATA"):
         return Path(own).expanduser().absolute()
-    # The specification has relative paths ignored.
-    if os.path.isabs(base := environment.get("XDG_DATA_HOME", "")):
-        return Path(base, "entrepot")
-    return Path(environment.get("HOME") or Path.home(), ".local", "share", "entrepot")
+    return _user_directory(environment, "XDG_DATA_HOME", ".local/share")
