@@ -23,7 +23,7 @@ def check(
     """Say what is wrong with a configuration file, line by line, and what to do."""
     loaded = load_settings(file)
     resolve_upstreams(loaded)
-    print(f"{file}: sound, {len(loaded.settings.repositories)} repositories")
+    print(f"{file}: sound; repositories: {', '.join(loaded.settings.repositories)}")
 
 
 @app.command()

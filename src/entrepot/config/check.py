@@ -24,6 +24,7 @@ Ecosystems = Mapping[str, type[Ecosystem]]
 _REMEDIES: Final = {
     "missing": "is missing; add it",
     "tuple_type": 'must be a list; write it like ["a", "b"]',
+    "string_pattern_mismatch": "has characters that cannot stand there; use letters, digits and '-'",
     "string_type": "must be a text; put it in quotes",
     "model_type": "must be a table; write its keys in a table of this name",
     "model_attributes_type": "must be a table; write its keys in a table of this name",
@@ -141,6 +142,8 @@ def _about_repository(
         nearest = _nearest(repository.ecosystem, ecosystems)
         yield (*key, "ecosystem"), f"{dotted}.ecosystem: {repository.ecosystem!r} is unknown; {nearest}"
         return
+    if not repository.upstreams:
+        yield (*key, "upstreams"), f'{dotted}.upstreams: is empty; name an upstream, or write "default"'
     for upstream in repository.upstreams:
         if "://" not in upstream and upstream != "default" and upstream not in settings.upstreams:
             nearest = _nearest(upstream, {*settings.upstreams, "default"})

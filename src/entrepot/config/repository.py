@@ -48,7 +48,6 @@ class Repository(BaseModel):
     ecosystem: str = Field(description="Which package managers it speaks with.")
     upstreams: tuple[UpstreamReference, ...] = Field(
         default=("default",),
-        min_length=1,
         description='Names from [upstreams] or plain URLs, asked in order; "default" is discovered.',
     )
     on_gone: Literal["follow", "serve"] = Field(
