@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from entrepot.contracts.ecosystem import Client, Ecosystem, Limits
 from entrepot.ecosystems.generic_options import Place, Rule, read_pins, read_rules, read_side_files, read_unmatched
 from entrepot.ecosystems.generic_sums import read_sums
-from entrepot.errors import BadRequest, ConfigError, MethodRefused, Refused, UnreadableIndex
+from entrepot.errors import BadRequest, MethodRefused, Refused, UnreadableIndex
 from entrepot.model.digest import Digest, strongest_first
 from entrepot.model.paths import decode_segment, encode_segment
 from entrepot.model.release import Document, Location, Release, ReleaseFile
@@ -40,9 +40,6 @@ class Generic(Ecosystem):
 
     def __init__(self, options: Mapping[str, object] | None = None) -> None:
         super().__init__(options)
-        unknown = sorted(set(self.options) - set(self.option_names))
-        if unknown:
-            raise ConfigError(f"generic: unknown option {unknown[0]!r}; known are {', '.join(self.option_names)}")
         self._rules = read_rules(self.options.get("rules", []))
         self._allows_unmatched = read_unmatched(self.options.get("unmatched", "allow"))
         self._pins = read_pins(self.options.get("checksums", {}))

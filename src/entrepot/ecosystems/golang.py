@@ -76,9 +76,6 @@ class Golang(Ecosystem):
 
     def __init__(self, options: Mapping[str, object] | None = None) -> None:
         super().__init__(options)
-        unknown = sorted(set(self.options) - set(self.option_names))
-        if unknown:
-            raise ConfigError(f"golang: unknown option {unknown[0]!r}; known are {', '.join(self.option_names)}")
         self._database = _read_database(self.options.get("sumdb", ""))
         self._unchecked = _read_globs(self.options.get("nosumdb", []))
 

@@ -31,18 +31,18 @@ def hash_mod(file: BinaryIO, subject: str) -> Digest:
     return _hash1([(b"go.mod", hashlib.sha256(text).hexdigest())])
 
 
-def hash_zip(file: BinaryIO, subject: str) -> Digest:
+def hash_zip(file: BinaryIO, subject: str, max_bytes: int = MAX_ZIP_BYTES) -> Digest:
     """The digest of a module's archive. Raises BadContent for what is no zip, or is built to exhaust its reader."""
     try:
         with zipfile.ZipFile(_Guarded(file, subject)) as archive:
-            return _hash1(_hash_members(archive, subject))
+            return _hash1(_hash_members(archive, subject, max_bytes))
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise BadContent(f"{subject}: no readable module archive: {error}") from error
 
 
-def _hash_members(archive: zipfile.ZipFile, subject: str) -> list[tuple[bytes, str]]:
+def _hash_members(archive: zipfile.ZipFile, subject: str, max_bytes: int) -> list[tuple[bytes, str]]:
     found: dict[bytes, str] = {}
-    left = MAX_ZIP_BYTES
+    left = max_bytes
     for member in archive.infolist():
         name = _name_of(member)
         if name in found or b"\n" in name or member.compress_type not in _METHODS:
@@ -58,7 +58,7 @@ def _hash_content(content: IO[bytes], limit: int, subject: str) -> tuple[str, in
     while chunk := content.read(_CHUNK_BYTES):
         size_bytes += len(chunk)
         if size_bytes > limit:
-            raise BadContent(f"{subject}: the archive unpacks to more than {MAX_ZIP_BYTES} bytes")
+            raise BadContent(f"{subject}: the archive unpacks to more than a module may have")
         running.update(chunk)
     return running.hexdigest(), size_bytes
 

@@ -5,15 +5,16 @@ from urllib.parse import quote, unquote_to_bytes
 
 from entrepot.errors import BadRequest
 
-_WIRE = re.compile(r"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*\Z")
+_WIRE = re.compile(r"(?:[!\"$&->@-~]|%[0-9A-Fa-f]{2})*\Z")
 _NEVER = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]")
 # Some stores read a bare `+` as a space, and a bare `:` can look like a scheme: both are always escaped.
 _LITERAL = "!$&'()*,;=@~"
 
 
 def is_segment(text: str) -> bool:
-    """Whether a decoded text can be one segment of a path that never leaves its prefix."""
-    return bool(text) and text not in (".", "..") and not _NEVER.search(text)
+    """Whether a decoded text can be one segment of a path that never leaves its prefix. Some servers, and Python's
+    urljoin, cut off what follows a semicolon before they look for dots (RFC 2396 §3.3)."""
+    return bool(text) and text.partition(";")[0] not in (".", "..") and not _NEVER.search(text)
 
 
 def decode_segment(raw: str) -> str:

@@ -1,0 +1,175 @@
+"""What every ecosystem keeps, whoever wrote it. Adapters are found by scanning the package.
+
+An adapter's test module (`test_<module>.py`) may offer `contract_samples()`: pairs of an ecosystem and a document whose
+files must all route back to the key under which they are linked.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import entrepot.ecosystems
+from entrepot.contracts.ecosystem import Ecosystem
+from entrepot.errors import (
+    Absent,
+    BadRequest,
+    ConfigError,
+    EntrepotError,
+    MethodRefused,
+    NotServed,
+    Refused,
+    Unreachable,
+)
+from entrepot.model.release import Document
+from entrepot.model.resource import BASE, Reply, Request, Resource
+
+PAGES = Path(__file__).parents[2] / "docs" / "ecosystems"
+UPSTREAM = "https://registry.example/some/base/"
+Samples = Iterable[tuple[Ecosystem, Document]]
+
+
+def _adapters_in(module: ModuleType) -> list[type[Ecosystem]]:
+    found = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Ecosystem)]
+    return [value for value in found if value.__module__ == module.__name__]
+
+
+def _find_adapters() -> list[type[Ecosystem]]:
+    names = [found.name for found in pkgutil.iter_modules(entrepot.ecosystems.__path__)]
+    modules = [importlib.import_module(f"entrepot.ecosystems.{name}") for name in names]
+    return [adapter for module in modules for adapter in _adapters_in(module)]
+
+
+ADAPTERS = _find_adapters()
+every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
+
+
+def test_every_adapter_has_a_name_of_its_own() -> None:
+    names = [adapter.name for adapter in ADAPTERS]
+    assert names
+    assert len(set(names)) == len(names)
+
+
+@every_adapter
+def test_an_adapter_has_a_title_and_a_page(adapter: type[Ecosystem]) -> None:
+    assert adapter.title
+    assert (PAGES / f"{adapter.name}.md").is_file()
+
+
+@every_adapter
+def test_the_page_of_an_adapter_explains_each_of_its_options(adapter: type[Ecosystem]) -> None:
+    page = (PAGES / f"{adapter.name}.md").read_text()
+    assert [name for name in adapter.option_names if f"`{name}`" not in page] == []
+
+
+@every_adapter
+def test_every_client_says_how_a_person_sets_it_up(adapter: type[Ecosystem]) -> None:
+    assert [client.name for client in adapter.clients if "{url}" not in client.setup] == []
+
+
+@every_adapter
+def test_an_unknown_option_stops_the_start_and_is_named(adapter: type[Ecosystem]) -> None:
+    with pytest.raises(ConfigError, match="no_such_option"):
+        adapter({"no_such_option": True})
+
+
+@every_adapter
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "TRACE", "BREW"])
+def test_a_method_that_nothing_here_has_is_refused(adapter: type[Ecosystem], method: str) -> None:
+    with pytest.raises(EntrepotError) as refusal:
+        adapter().route(Request(method=method, path="a/b"))
+    assert refusal.value.status in (400, 404, 405)
+
+
+@every_adapter
+@pytest.mark.parametrize(
+    "error", [NotServed("a: not here"), Absent("a"), Unreachable("a: no connection")], ids=lambda error: error.code
+)
+def test_an_outage_is_never_spelled_404_and_an_absence_never_otherwise(
+    adapter: type[Ecosystem], error: EntrepotError
+) -> None:
+    reply = adapter().problem(error)
+    assert reply.status == error.status
+    assert reply.body
+
+
+# The traversal grammar: spellings of dots and separators, and what surrounds them in the protocols we speak.
+DOTS = [".", "..", "%2e", "%2E%2e", ".%2e", "%252e%252e", "..;", "%c0%ae%c0%ae", "...", "", "%2e%2e%2f", "%00", "%0a"]
+SEPARATORS = ["/", "//", "%2f", "%2F", "\\", "%5c", "%252f", "/./", ";/"]
+WORDS = ["a", "a.example", "simple", "-", "@v", "@latest", "list", "v1.0.0.zip", "v1.0.0.info", "@scope", "packages"]
+WORDS += ["a-1.0.tar.gz", "a-1.0.tgz", "sumdb", "lookup", "tile", "8", "0", "000", "cached-only", "supported", "json"]
+WORDS += ["pypi", "files.example", "https:", "http:%2f%2fevil.example", "evil.example:80", "user@evil.example"]
+WORDS += ["@", "?", "#", "é"]
+hostile_paths = st.lists(st.sampled_from(DOTS + SEPARATORS + WORDS + ["/"] * 20), max_size=16).map("".join)
+
+
+def _route(adapter: type[Ecosystem], path: str, query: str = "") -> Resource | Reply | None:
+    """The answer; None for a refusal. Anything that is not the client's error goes through."""
+    try:
+        return adapter().route(Request(method="GET", path=path, query=query))
+    except (BadRequest, NotServed, MethodRefused, Refused):
+        return None
+
+
+def _stays_inside(resource: Resource) -> bool:
+    segments = unquote(resource.path).replace("\\", "/").split("/")
+    if any(segment in (".", "..") for segment in segments) or not resource.path.isascii():
+        return False
+    if any(character in resource.path for character in "\\?# \x00\n") or not unquote(resource.path).isprintable():
+        return False
+    if resource.origin != BASE or resource.path.startswith("/"):
+        parts = urlsplit(f"https://{resource.origin}/")
+        return parts.path == "/" and parts.username is None and not resource.path.startswith("//")
+    return urljoin(UPSTREAM, resource.path).startswith(UPSTREAM)
+
+
+@every_adapter
+@given(path=hostile_paths)
+def test_no_path_leaves_the_upstream(adapter: type[Ecosystem], path: str) -> None:
+    answer = _route(adapter, path)
+    if isinstance(answer, Resource):
+        assert _stays_inside(answer)
+        assert answer.listed_in is None or _stays_inside(answer.listed_in)
+
+
+@every_adapter
+@given(path=hostile_paths)
+def test_a_key_names_what_it_was_made_from(adapter: type[Ecosystem], path: str) -> None:
+    answer = _route(adapter, path)
+    if isinstance(answer, Resource):
+        again = _route(adapter, answer.key, answer.query)
+        assert isinstance(again, Resource)
+        assert (again.key, again.path, again.origin, again.kind) == (
+            answer.key, answer.path, answer.origin, answer.kind,
+        )  # fmt: skip
+
+
+def _samples_of(adapter: type[Ecosystem]) -> Samples:
+    name = adapter.__module__.rpartition(".")[2]
+    try:
+        module = importlib.import_module(f"tests.ecosystems.test_{name}")
+    except ModuleNotFoundError:
+        return []
+    offered: Callable[[], Samples] | None = getattr(module, "contract_samples", None)
+    return offered() if offered else []
+
+
+@every_adapter
+def test_every_file_of_a_release_is_served_under_its_link(adapter: type[Ecosystem]) -> None:
+    checked = 0
+    for ecosystem, document in _samples_of(adapter):
+        for release in ecosystem.releases(document):
+            for file in release.files:
+                link = ecosystem.link(release.package, file)
+                resource = ecosystem.route(Request(method="GET", path=link))
+                assert isinstance(resource, Resource)
+                assert resource.key == link
+                checked += 1
+    if not checked:
+        pytest.skip(f"no contract_samples() with files in the tests of {adapter.name}")
