@@ -356,7 +356,8 @@ def test_names_beyond_ascii_are_hashed_as_their_bytes_stand_in_the_archive() -> 
 @pytest.mark.parametrize(
     "body",
     [b"", b"<html>", pack(("a", b"x"), ("b", b"y")).replace(b"b", b"a"), pack(("a\nb", b"x")),
-     pack(("a", b"x" * 99))[:-30], pack(("a", b"x"), method=zipfile.ZIP_LZMA), pack(("a", b"x"), method=zipfile.ZIP_BZIP2),
+     pack(("a", b"x" * 99))[:-30], pack(("a", b"x"), method=zipfile.ZIP_LZMA),
+     pack(("a", b"x"), method=zipfile.ZIP_BZIP2),
      pack(("a", b"x" * 99), method=zipfile.ZIP_STORED).replace(b"x" * 99, b"y" * 99)],
     ids=["empty", "page", "twice", "newline", "cut", "lzma", "bzip2", "crc"],
 )  # fmt: skip
