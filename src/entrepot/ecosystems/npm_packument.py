@@ -155,11 +155,10 @@ class _Page:
         """When upstream last changed the package; where it does not say, or where we hide what it changed, when the
         newest version that is shown was published."""
         time = self._read("time", dict[str, object], {})
-        stated = time.get("modified") or self._read("modified", object, None)
-        if isinstance(stated, str) and not self._hides:
-            return stated
+        value = time.get("modified") or self._read("modified", object, None)
+        stated = value if isinstance(value, str) else ""
         dates = [(moment, str(time[name])) for name in self._shown if (moment := _moment(time.get(name)))]
-        return max(dates)[1] if dates else ""
+        return max(dates)[1] if dates and (self._hides or not stated) else stated
 
     def _shortened(self, name: str, version: _Raw) -> _Open:
         short = self._linked(name, {key: raw for key, raw in version.items() if key in _INSTALL_FIELDS})
@@ -223,7 +222,7 @@ class _Locator:
 
     def _joined(self, link: str) -> str:
         try:
-            return urljoin(self._url, link)
+            return urljoin(self._url, link) if link else ""
         except ValueError:
             return ""
 
