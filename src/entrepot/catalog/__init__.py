@@ -1,1 +1,1 @@
-"""Where facts live."""
+"""Where facts live: schema, queries and migrations of the catalog."""

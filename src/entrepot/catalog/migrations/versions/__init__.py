@@ -1,0 +1,1 @@
+"""The revisions, one file each. A published revision never changes."""

@@ -1,0 +1,212 @@
+"""Rows of the catalog and the values they are: the statements, and the conversions both ways."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from struct import Struct
+from typing import Any
+
+import msgspec
+
+from entrepot.contracts.catalog import Derived, OriginState, Usage
+from entrepot.errors import StoreFailure
+from entrepot.model.entry import Blob, Entry, Fingerprint, Remembered
+from entrepot.model.headers import Headers
+
+Value = str | bytes | int | float | None
+Statement = tuple[str, Sequence[Value]]
+Row = tuple[Any, ...]
+"""As the driver hands it over; the functions below give it types."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# Inode numbers use all 64 bits on some file systems, which is more than an SQL integer holds.
+FINGERPRINT = Struct("<QQqq")
+
+_encode_headers = msgspec.msgpack.Encoder().encode
+_decode_headers = msgspec.msgpack.Decoder(list[tuple[str, str]]).decode
+
+
+def _upsert(table: str, key: str, columns: str) -> str:
+    names = [*key.split(), *columns.split()]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in columns.split())
+    return (
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        f" ON CONFLICT ({', '.join(key.split())}) DO UPDATE SET {changes}"
+    )
+
+
+_ENTRY_REST = (
+    "sha256 size_bytes headers url upstream stored_at validated_at next_check_at failures published expired gone_at"
+)
+_ENTRY_COLUMNS = ", ".join(["repository", "key", *_ENTRY_REST.split()])
+
+FIND_ENTRY = f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE repository = ? AND key = ?"
+FIND_BLOB = "SELECT sha256, size_bytes, fingerprint FROM blobs WHERE sha256 = ?"
+FIND_REMEMBERED = "SELECT sha256, size_bytes, first_seen FROM remembered WHERE repository = ? AND key = ?"
+FIND_OWNER = "SELECT upstream FROM owners WHERE repository = ? AND package = ?"
+FIND_DERIVED = "SELECT key, sha256, size_bytes, note FROM derived WHERE key = ?"
+FIND_ORIGIN = "SELECT origin, closed_until, reason, failures FROM origins WHERE origin = ?"
+FIND_TOTALS = "SELECT entries, blobs, blob_bytes FROM totals"
+FIND_USAGE = "SELECT sha256, size_bytes, last_used_at, pinned FROM blobs ORDER BY last_used_at LIMIT ?"
+FIND_ENTRIES = f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE repository = ? AND key >= ? ORDER BY key LIMIT ?"
+NEXT_REPOSITORY = "SELECT min(repository) FROM entries WHERE repository > ?"
+TOUCH_TOTALS = "UPDATE totals SET entries = entries"
+
+_PUT_ENTRY = _upsert("entries", "repository key", _ENTRY_REST)
+_PUT_BLOB = _upsert("blobs", "sha256", "size_bytes fingerprint last_used_at")
+_PUT_BLOB_AGAIN = _PUT_BLOB.replace(", last_used_at = excluded.last_used_at", "")
+_PUT_REMEMBERED = _upsert("remembered", "repository key", "sha256 size_bytes first_seen")
+_REMEMBER = "INSERT OR IGNORE INTO remembered (repository, key, sha256, size_bytes, first_seen) VALUES (?, ?, ?, ?, ?)"
+_PUT_OWNER = "INSERT OR IGNORE INTO owners (repository, package, upstream) VALUES (?, ?, ?)"
+_PUT_DERIVED = _upsert("derived", "key", "sha256 size_bytes note")
+_PUT_ORIGIN = _upsert("origins", "origin", "closed_until reason failures")
+_PUT_USE = "UPDATE blobs SET last_used_at = max(last_used_at, ?) WHERE sha256 = ?"
+
+
+def microseconds_of(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _maybe_moment_of(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else moment_of(microseconds)
+
+
+def _maybe_microseconds_of(moment: datetime | None) -> int | None:
+    return None if moment is None else microseconds_of(moment)
+
+
+def bytes_of(headers: Headers) -> bytes:
+    items = list(headers)
+    try:
+        return _encode_headers(items)
+    except UnicodeEncodeError:
+        # Upstream sent a field that is not UTF-8; the client library keeps such bytes as lone surrogates.
+        return _encode_headers([(name, value.encode("utf-8", "replace").decode()) for name, value in items])
+
+
+def headers_of(data: bytes) -> Headers:
+    try:
+        return Headers(_decode_headers(data))
+    except msgspec.MsgspecError as error:
+        raise StoreFailure(f"catalog: unreadable header fields of an entry: {error}") from error
+
+
+def entry_of(row: Row) -> Entry:
+    repository, key, sha256, size_bytes, headers, url, upstream, stored_at, validated_at, *rest = row
+    next_check_at, failures, published, expired, gone_at = rest
+    return Entry(
+        repository=repository,
+        key=key,
+        sha256=sha256.hex(),
+        size_bytes=size_bytes,
+        headers=headers_of(headers),
+        url=url,
+        upstream=upstream,
+        stored_at=moment_of(stored_at),
+        validated_at=moment_of(validated_at),
+        next_check_at=_maybe_moment_of(next_check_at),
+        failures=failures,
+        published=bool(published),
+        expired=bool(expired),
+        gone_at=_maybe_moment_of(gone_at),
+    )
+
+
+def blob_of(row: Row) -> Blob:
+    sha256, size_bytes, fingerprint = row
+    return Blob(sha256=sha256.hex(), size_bytes=size_bytes, fingerprint=Fingerprint(*FINGERPRINT.unpack(fingerprint)))
+
+
+def remembered_of(row: Row) -> Remembered:
+    sha256, size_bytes, first_seen = row
+    return Remembered(sha256=sha256.hex(), size_bytes=size_bytes, first_seen=moment_of(first_seen))
+
+
+def derived_of(row: Row) -> Derived:
+    key, sha256, size_bytes, note = row
+    return Derived(key=key, sha256=sha256.hex(), size_bytes=size_bytes, note=note)
+
+
+def origin_state_of(row: Row) -> OriginState:
+    origin, closed_until, reason, failures = row
+    return OriginState(origin=origin, closed_until=closed_until, reason=reason, failures=failures)
+
+
+def usage_of(row: Row) -> Usage:
+    sha256, size_bytes, last_used_at, pinned = row
+    return Usage(sha256=sha256.hex(), size_bytes=size_bytes, last_used_at=moment_of(last_used_at), pinned=bool(pinned))
+
+
+def put_entry(entry: Entry) -> Statement:
+    return _PUT_ENTRY, (
+        entry.repository,
+        entry.key,
+        bytes.fromhex(entry.sha256),
+        entry.size_bytes,
+        bytes_of(entry.headers),
+        entry.url,
+        entry.upstream,
+        microseconds_of(entry.stored_at),
+        microseconds_of(entry.validated_at),
+        _maybe_microseconds_of(entry.next_check_at),
+        entry.failures,
+        entry.published,
+        entry.expired,
+        _maybe_microseconds_of(entry.gone_at),
+    )
+
+
+def put_blob(blob: Blob, used_at: float, *, again: bool = False) -> Statement:
+    """`used_at` in seconds since the epoch; with `again` it counts only for a blob that was not known."""
+    statement = _PUT_BLOB_AGAIN if again else _PUT_BLOB
+    mark = blob.fingerprint
+    packed = FINGERPRINT.pack(mark.inode, mark.size_bytes, mark.mtime_ns, mark.ctime_ns)
+    return statement, (bytes.fromhex(blob.sha256), blob.size_bytes, packed, int(used_at * 1e6))
+
+
+def put_use(sha256: str, at: float) -> Statement:
+    return _PUT_USE, (int(at * 1e6), bytes.fromhex(sha256))
+
+
+def put_remembered(repository: str, key: str, remembered: Remembered, *, replace: bool) -> Statement:
+    return _PUT_REMEMBERED if replace else _REMEMBER, (
+        repository,
+        key,
+        bytes.fromhex(remembered.sha256),
+        remembered.size_bytes,
+        microseconds_of(remembered.first_seen),
+    )
+
+
+def put_owner(repository: str, package: str, upstream: str) -> Statement:
+    return _PUT_OWNER, (repository, package, upstream)
+
+
+def put_derived(derived: Derived) -> Statement:
+    return _PUT_DERIVED, (derived.key, bytes.fromhex(derived.sha256), derived.size_bytes, derived.note)
+
+
+def put_origin(state: OriginState) -> Statement:
+    return _PUT_ORIGIN, (state.origin, state.closed_until, state.reason, state.failures)
+
+
+def delete_entry(repository: str, key: str) -> Statement:
+    return "DELETE FROM entries WHERE repository = ? AND key = ?", (repository, key)
+
+
+def delete_remembered(repository: str, key: str) -> Statement:
+    return "DELETE FROM remembered WHERE repository = ? AND key = ?", (repository, key)
+
+
+def delete_owner(repository: str, package: str) -> Statement:
+    return "DELETE FROM owners WHERE repository = ? AND package = ?", (repository, package)
+
+
+def delete_blob(sha256: str) -> list[Statement]:
+    """The blob and all that is made of it."""
+    digest = (bytes.fromhex(sha256),)
+    return [(f"DELETE FROM {table} WHERE sha256 = ?", digest) for table in ("entries", "derived", "blobs")]

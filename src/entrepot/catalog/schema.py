@@ -1,0 +1,96 @@
+"""The tables of the catalog.
+
+Times are microseconds since the epoch (`_at`, `first_seen`), SHA-256 digests are their 32 bytes. Tables without rowid
+are one b-tree each, so that finding a row by its key is one descent.
+
+This module says what the newest revision in `migrations` makes; the hot queries of `rows` are written out by hand,
+because a start that need not migrate shall not wait for SQLAlchemy.
+"""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("headers", LargeBinary, nullable=False),  # msgpack: a list of [name, value]
+    Column("url", Text, nullable=False),
+    Column("upstream", Text, nullable=False),
+    Column("stored_at", BigInteger, nullable=False),
+    Column("validated_at", BigInteger, nullable=False),
+    Column("next_check_at", BigInteger),
+    Column("failures", Integer, nullable=False),
+    Column("published", Integer, nullable=False),
+    Column("expired", Integer, nullable=False),
+    Column("gone_at", BigInteger),
+    Index("entries_by_blob", "sha256"),
+    sqlite_with_rowid=False,
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),  # inode, size, mtime and ctime: see rows.FINGERPRINT
+    Column("last_used_at", BigInteger, nullable=False),
+    Column("pinned", Integer, nullable=False, server_default="0"),
+    Index("blobs_by_use", "last_used_at"),
+    sqlite_with_rowid=False,
+)
+
+remembered = Table(
+    "remembered",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("package", Text, primary_key=True),
+    Column("upstream", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+derived = Table(
+    "derived",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Index("derived_by_blob", "sha256"),
+    sqlite_with_rowid=False,
+)
+
+origins = Table(
+    "origins",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("closed_until", Float, nullable=False),  # seconds since the epoch
+    Column("reason", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# One row, kept by triggers: counting a million rows would take longer than anybody who asks wants to wait.
+totals = Table(
+    "totals",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 0"), primary_key=True, autoincrement=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("blobs", BigInteger, nullable=False),
+    Column("blob_bytes", BigInteger, nullable=False),
+)

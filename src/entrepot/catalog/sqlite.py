@@ -1,0 +1,304 @@
+"""The catalog in one SQLite file, shared by the processes of one machine.
+
+Reads go through one connection in the caller's thread. Writes go to one thread (`writing`), which stores them in
+batches; until they are stored, an overlay in memory answers for them. WAL: readers and the writer do not wait for one
+another, whoever holds the lock.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from entrepot.catalog import rows
+from entrepot.catalog.opening import back_up, connect, failure_of, prepare
+from entrepot.catalog.rows import Row, Statement
+from entrepot.catalog.writing import Overlay, Write, Writer
+from entrepot.contracts.catalog import Derived, OriginState, Usage
+from entrepot.contracts.clock import Clock
+from entrepot.errors import StoreFailure
+from entrepot.model.entry import Blob, Entry, Remembered
+
+_PAGE_OF_ENTRIES = 500
+# What a reader may wait while another process opens, closes or repairs the log; nothing else makes it wait.
+_READER_BUSY_SECONDS = 0.05
+
+
+class SqliteCatalog:
+    """A Catalog. Everything but `entries`, `usage`, `probe` and `totals` also sees what is not durable yet.
+
+    To be used from one event loop at a time; `entries`, `usage` and `probe` from any thread.
+    """
+
+    recovered: str | None
+    """A sentence for the log when the file was found missing or corrupt and something was done about it."""
+
+    @classmethod
+    def open(
+        cls, path: Path, clock: Clock, *, lock_patience: float = 60.0, use_interval: float = 30.0
+    ) -> "SqliteCatalog":
+        """`lock_patience`: seconds a write waits while others hold the lock. `use_interval`: seconds between two
+        storings of noted uses. Raises StoreFailure."""
+        recovered = prepare(path, clock.now())
+        try:
+            reader = connect(path, busy_seconds=_READER_BUSY_SECONDS)
+            writer = connect(path, busy_seconds=min(1.0, lock_patience))
+        except sqlite3.Error as error:
+            raise failure_of(path, error) from error
+        inode = path.stat().st_ino
+        return cls(
+            path,
+            clock,
+            reader,
+            Writer(writer, lambda error: failure_of(path, error), patience=lock_patience, use_interval=use_interval),
+            inode,
+            recovered,
+        )
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        reader: sqlite3.Connection,
+        writer: Writer,
+        inode: int,
+        recovered: str | None,
+    ) -> None:
+        self.recovered = recovered
+        self._path = path
+        self._clock = clock
+        self._reader = reader
+        self._writer = writer
+        self._inode = inode
+        self._closed = False
+        self._entries: Overlay[tuple[str, str], Entry | None] = Overlay()
+        self._blobs: Overlay[str, Blob | None] = Overlay()
+        self._dropped: Overlay[str, None] = Overlay()
+        """Blobs whose stored entries and derived things are about to go."""
+        self._remembered: Overlay[tuple[str, str], Remembered | None] = Overlay()
+        self._owners: Overlay[tuple[str, str], str | None] = Overlay()
+        self._derived: Overlay[str, Derived | None] = Overlay()
+        self._origins: Overlay[str, OriginState] = Overlay()
+
+    # ------------------------------------------------------------------------------------------------------- reading
+
+    def find_entry(self, repository: str, key: str) -> Entry | None:
+        pending = self._entries.get((repository, key))
+        if pending is not None:
+            return pending[0]
+        row = self._row(rows.FIND_ENTRY, (repository, key))
+        if row is None:
+            return None
+        entry = rows.entry_of(row)
+        return None if self._dropped.get(entry.sha256) else entry
+
+    def find_blob(self, sha256: str) -> Blob | None:
+        pending = self._blobs.get(sha256)
+        if pending is not None:
+            return pending[0]
+        row = self._row(rows.FIND_BLOB, (bytes.fromhex(sha256),))
+        return None if row is None else rows.blob_of(row)
+
+    def find_remembered(self, repository: str, key: str) -> Remembered | None:
+        pending = self._remembered.get((repository, key))
+        if pending is not None:
+            return pending[0]
+        row = self._row(rows.FIND_REMEMBERED, (repository, key))
+        return None if row is None else rows.remembered_of(row)
+
+    def find_owner(self, repository: str, package: str) -> str | None:
+        pending = self._owners.get((repository, package))
+        if pending is not None:
+            return pending[0]
+        row = self._row(rows.FIND_OWNER, (repository, package))
+        return None if row is None else str(row[0])
+
+    def find_derived(self, key: str) -> Derived | None:
+        pending = self._derived.get(key)
+        if pending is not None:
+            return pending[0]
+        row = self._row(rows.FIND_DERIVED, (key,))
+        if row is None:
+            return None
+        derived = rows.derived_of(row)
+        return None if self._dropped.get(derived.sha256) else derived
+
+    def find_origin(self, origin: str) -> OriginState | None:
+        pending = self._origins.get(origin)
+        if pending is not None:
+            return pending[0]
+        row = self._row(rows.FIND_ORIGIN, (origin,))
+        return None if row is None else rows.origin_state_of(row)
+
+    def entries(self, repository: str | None = None, prefix: str = "") -> Iterator[Entry]:
+        for name in self._repositories() if repository is None else [repository]:
+            yield from self._entries_of(name, prefix)
+
+    def _entries_of(self, repository: str, prefix: str) -> Iterator[Entry]:
+        """Page by page, so that no long read keeps the log from being emptied."""
+        start = prefix
+        while page := self._rows(rows.FIND_ENTRIES, (repository, start, _PAGE_OF_ENTRIES)):
+            for entry in map(rows.entry_of, page):
+                if not entry.key.startswith(prefix):
+                    return
+                yield entry
+            start = f"{entry.key}\0"  # The smallest key behind this one.
+
+    def _repositories(self) -> Iterator[str]:
+        name: str | None = ""
+        while name is not None:
+            ((name,),) = self._rows(rows.NEXT_REPOSITORY, (name,))
+            if name is not None:
+                yield name
+
+    def usage(self, limit: int) -> list[Usage]:
+        return [rows.usage_of(row) for row in self._rows(rows.FIND_USAGE, (limit,))]
+
+    def totals(self) -> tuple[int, int, int]:
+        row = self._row(rows.FIND_TOTALS, ())
+        if row is None:
+            raise StoreFailure(f"{self._path.name}: its totals are missing")
+        entries, blobs, blob_bytes = row
+        return entries, blobs, blob_bytes
+
+    # ------------------------------------------------------------------------------------------------------- writing
+
+    async def put_stored(self, entry: Entry, blob: Blob, remember: bool) -> None:
+        name = (entry.repository, entry.key)
+        seen = Remembered(sha256=entry.sha256, size_bytes=entry.size_bytes, first_seen=entry.stored_at)
+        new = remember and self.find_remembered(*name) is None
+        statements = [rows.put_blob(blob, self._clock.timestamp()), rows.put_entry(entry)]
+        if new:
+            statements.append(rows.put_remembered(*name, seen, replace=False))
+        write, done = self._submit(statements)
+        self._blobs.cover(blob.sha256, blob, write)
+        self._entries.cover(name, entry, write)
+        if new:
+            self._remembered.cover(name, seen, write)
+        await done
+
+    async def put_entry(self, entry: Entry) -> None:
+        write, done = self._submit([rows.put_entry(entry)])
+        self._entries.cover((entry.repository, entry.key), entry, write)
+        await done
+
+    async def put_blob(self, blob: Blob) -> None:
+        write, done = self._submit([rows.put_blob(blob, self._clock.timestamp(), again=True)])
+        self._blobs.cover(blob.sha256, blob, write)
+        await done
+
+    async def put_owner(self, repository: str, package: str, upstream: str) -> None:
+        if self.find_owner(repository, package) is not None:
+            return
+        write, done = self._submit([rows.put_owner(repository, package, upstream)])
+        self._owners.cover((repository, package), upstream, write)
+        await done
+
+    async def put_derived(self, derived: Derived, blob: Blob) -> None:
+        write, done = self._submit([rows.put_blob(blob, self._clock.timestamp()), rows.put_derived(derived)])
+        self._blobs.cover(blob.sha256, blob, write)
+        self._derived.cover(derived.key, derived, write)
+        await done
+
+    async def put_origin(self, state: OriginState) -> None:
+        write, done = self._submit([rows.put_origin(state)])
+        self._origins.cover(state.origin, state, write)
+        await done
+
+    async def accept(self, repository: str, key: str, remembered: Remembered) -> None:
+        write, done = self._submit([rows.put_remembered(repository, key, remembered, replace=True)])
+        self._remembered.cover((repository, key), remembered, write)
+        await done
+
+    async def forget(self, repository: str, package: str, keys: Iterable[str]) -> None:
+        forgotten = list(keys)
+        statements = [rows.delete_remembered(repository, key) for key in forgotten]
+        write, done = self._submit([rows.delete_owner(repository, package), *statements])
+        self._owners.cover((repository, package), None, write)
+        for key in forgotten:
+            self._remembered.cover((repository, key), None, write)
+        await done
+
+    async def delete_entries(self, repository: str, keys: Iterable[str]) -> None:
+        deleted = list(keys)
+        write, done = self._submit([rows.delete_entry(repository, key) for key in deleted])
+        for key in deleted:
+            self._entries.cover((repository, key), None, write)
+        await done
+
+    async def delete_blob(self, sha256: str) -> None:
+        write, done = self._submit(rows.delete_blob(sha256))
+        self._blobs.cover(sha256, None, write)
+        self._dropped.cover(sha256, None, write)
+        for name, entry in self._entries.items():
+            if entry and entry.sha256 == sha256:
+                self._entries.cover(name, None, write)
+        for key, derived in self._derived.items():
+            if derived and derived.sha256 == sha256:
+                self._derived.cover(key, None, write)
+        await done
+
+    def note_use(self, sha256: str, at: float) -> None:
+        self._writer.note_use(sha256, at)
+
+    # ----------------------------------------------------------------------------------------------------- operation
+
+    def probe(self) -> None:
+        try:
+            if self._path.stat().st_ino != self._inode:
+                raise StoreFailure(f"{self._path.name}: the file was replaced while it was used; restart")
+            with closing(connect(self._path, busy_seconds=1)) as connection:
+                connection.execute(rows.FIND_TOTALS).fetchone()
+                connection.execute(rows.TOUCH_TOTALS)
+        except OSError as error:
+            raise StoreFailure(f"{self._path.name}: {error.strerror or error}") from error
+        except sqlite3.Error as error:
+            raise failure_of(self._path, error) from error
+
+    async def flush(self) -> None:
+        _, done = self._submit((), with_uses=True)
+        await done
+
+    async def backup(self, path: str) -> None:
+        await self.flush()
+        await asyncio.to_thread(back_up, self._path, Path(path))
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        _, done = self._submit((), with_uses=True)
+        self._writer.begin_closing()
+        try:
+            await done
+        finally:
+            await asyncio.to_thread(self._close_connections)
+
+    def _close_connections(self) -> None:
+        # One after the other: the last to go empties the log into the file, and of two at once neither is the last.
+        self._writer.join()
+        self._reader.close()
+
+    def _submit(
+        self, statements: Sequence[Statement], *, with_uses: bool = False
+    ) -> "tuple[Write, asyncio.Future[None]]":
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        write = Write(statements=statements, done=done, with_uses=with_uses)
+        self._writer.submit(write)
+        return write, done
+
+    def _row(self, statement: str, values: Sequence[rows.Value]) -> Row | None:
+        try:
+            row: Row | None = self._reader.execute(statement, values).fetchone()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise failure_of(self._path, error) from error
+        return row
+
+    def _rows(self, statement: str, values: Sequence[rows.Value]) -> list[Row]:
+        """On a connection of its own, because it may take long and run in any thread."""
+        try:
+            with closing(connect(self._path, busy_seconds=1)) as connection:
+                return connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise failure_of(self._path, error) from error

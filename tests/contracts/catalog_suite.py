@@ -1,0 +1,271 @@
+"""What every Catalog promises. A subclass brings the fixtures `clock` and `catalog`, and `open_copy`."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from entrepot.contracts.catalog import Catalog, Derived, OriginState
+from entrepot.errors import StoreFailure
+from entrepot.model.entry import Blob, Entry, Fingerprint, Remembered
+from entrepot.model.headers import Headers
+
+NOON = datetime(2026, 11, 20, 12, 0, 0, 123457, tzinfo=UTC)
+
+
+class SetClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, moment: datetime = NOON) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def timestamp(self) -> float:
+        return self.moment.timestamp()
+
+    def advance(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+def sha256_of(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def blob_of(name: str, size_bytes: int = 7) -> Blob:
+    mark = Fingerprint((1 << 64) - 1, size_bytes, 1_795_000_000_123_456_789, 1_795_000_000_987_654_321)
+    return Blob(sha256=sha256_of(name), size_bytes=size_bytes, fingerprint=mark)
+
+
+def entry_of(key: str = "simple/flask/", *, body: str = "body", repository: str = "pypi") -> Entry:
+    return Entry(
+        repository=repository,
+        key=key,
+        sha256=sha256_of(body),
+        size_bytes=7,
+        headers=Headers([("Content-Type", "text/html"), ("Vary", "Accept"), ("Vary", "Accept-Encoding")]),
+        url=f"https://registry.example/{key}",
+        upstream="https://registry.example/ anonymous",
+        stored_at=NOON,
+        validated_at=NOON,
+    )
+
+
+async def store(catalog: Catalog, key: str, body: str = "body", *, size_bytes: int = 7) -> None:
+    await catalog.put_stored(entry_of(key, body=body), blob_of(body, size_bytes), remember=True)
+
+
+def remembered_as(body: str) -> Remembered:
+    return Remembered(sha256=sha256_of(body), size_bytes=7, first_seen=NOON)
+
+
+def derived_of(key: str, body: str) -> Derived:
+    return Derived(key=key, sha256=sha256_of(body), size_bytes=7, note=b"\x81\x00")
+
+
+@pytest.mark.anyio
+class CatalogSuite:
+    async def test_an_empty_catalog_knows_nothing(self, catalog: Catalog) -> None:
+        assert catalog.find_entry("pypi", "simple/flask/") is None
+        assert catalog.find_blob(sha256_of("body")) is None
+        assert catalog.find_remembered("pypi", "simple/flask/") is None
+        assert catalog.find_owner("pypi", "flask") is None
+        assert catalog.find_derived("view") is None
+        assert catalog.find_origin("https://registry.example") is None
+        assert list(catalog.entries()) == []
+        assert catalog.usage(10) == []
+        assert catalog.totals() == (0, 0, 0)
+
+    async def test_what_was_stored_is_found_as_it_was(self, catalog: Catalog) -> None:
+        await catalog.put_stored(entry_of(), blob_of("body"), remember=True)
+        assert catalog.find_entry("pypi", "simple/flask/") == entry_of()
+        assert catalog.find_blob(sha256_of("body")) == blob_of("body")
+        assert catalog.find_remembered("pypi", "simple/flask/") == remembered_as("body")
+
+    async def test_every_field_of_an_entry_is_kept(self, catalog: Catalog) -> None:
+        entry = replace(
+            entry_of(),
+            next_check_at=NOON + timedelta(microseconds=1),
+            failures=3,
+            published=True,
+            expired=True,
+            gone_at=NOON - timedelta(days=1),
+        )
+        await catalog.put_entry(entry)
+        assert catalog.find_entry("pypi", entry.key) == entry
+        assert list(catalog.entries()) == [entry]
+
+    async def test_names_are_told_apart_by_repository_and_every_byte(self, catalog: Catalog) -> None:
+        await store(catalog, "Simple/Flask/")
+        assert catalog.find_entry("pypi", "simple/flask/") is None
+        assert catalog.find_entry("npm", "Simple/Flask/") is None
+
+    async def test_header_bytes_that_are_no_text_do_not_keep_an_entry_out(self, catalog: Catalog) -> None:
+        await catalog.put_entry(replace(entry_of(), headers=Headers([("server", "caf\udce9"), ("etag", '"1"')])))
+        (entry,) = catalog.entries()
+        assert entry.headers.get("etag") == '"1"'
+
+    async def test_without_remember_no_digest_is_remembered(self, catalog: Catalog) -> None:
+        await catalog.put_stored(entry_of(), blob_of("body"), remember=False)
+        assert catalog.find_remembered("pypi", "simple/flask/") is None
+
+    async def test_the_first_digest_of_a_name_is_the_one_remembered(self, catalog: Catalog) -> None:
+        await store(catalog, "flask.whl", "first")
+        await store(catalog, "flask.whl", "second")
+        entry = catalog.find_entry("pypi", "flask.whl")
+        assert entry is not None
+        assert entry.sha256 == sha256_of("second")
+        assert catalog.find_remembered("pypi", "flask.whl") == remembered_as("first")
+
+    async def test_an_accepted_digest_replaces_the_remembered_one(self, catalog: Catalog) -> None:
+        await store(catalog, "flask.whl", "first")
+        await catalog.accept("pypi", "flask.whl", remembered_as("second"))
+        assert catalog.find_remembered("pypi", "flask.whl") == remembered_as("second")
+
+    async def test_the_first_owner_of_a_package_stays(self, catalog: Catalog) -> None:
+        await catalog.put_owner("pypi", "flask", "company")
+        await catalog.put_owner("pypi", "flask", "public")
+        assert catalog.find_owner("pypi", "flask") == "company"
+
+    async def test_forgetting_drops_the_owner_and_the_named_digests(self, catalog: Catalog) -> None:
+        await store(catalog, "flask-1.whl")
+        await store(catalog, "flask-2.whl")
+        await catalog.put_owner("pypi", "flask", "company")
+        await catalog.put_owner("pypi", "click", "company")
+        await catalog.forget("pypi", "flask", iter(["flask-1.whl"]))
+        assert catalog.find_owner("pypi", "flask") is None
+        assert catalog.find_owner("pypi", "click") == "company"
+        assert catalog.find_remembered("pypi", "flask-1.whl") is None
+        assert catalog.find_remembered("pypi", "flask-2.whl") == remembered_as("body")
+        assert catalog.find_entry("pypi", "flask-1.whl") is not None
+
+    async def test_a_validated_entry_replaces_the_old_one(self, catalog: Catalog) -> None:
+        await store(catalog, "simple/flask/")
+        validated = replace(entry_of(), validated_at=NOON + timedelta(hours=1))
+        await catalog.put_entry(validated)
+        assert catalog.find_entry("pypi", "simple/flask/") == validated
+        assert catalog.totals() == (1, 1, 7)
+
+    async def test_a_blob_verified_again_has_its_new_fingerprint(self, catalog: Catalog) -> None:
+        await store(catalog, "simple/flask/")
+        verified = replace(blob_of("body"), fingerprint=Fingerprint(2, 7, 3, 4))
+        await catalog.put_blob(verified)
+        assert catalog.find_blob(sha256_of("body")) == verified
+
+    async def test_a_derived_thing_is_found_with_its_note_and_blob(self, catalog: Catalog) -> None:
+        await catalog.put_derived(derived_of("view of flask", "view"), blob_of("view"))
+        assert catalog.find_derived("view of flask") == derived_of("view of flask", "view")
+        assert catalog.find_blob(sha256_of("view")) == blob_of("view")
+
+    async def test_the_last_state_of_an_origin_counts(self, catalog: Catalog) -> None:
+        state = OriginState(origin="https://registry.example", closed_until=12.5, reason="Retry-After", failures=1)
+        await catalog.put_origin(state)
+        await catalog.put_origin(replace(state, closed_until=0.0, failures=0))
+        assert catalog.find_origin("https://registry.example") == replace(state, closed_until=0.0, failures=0)
+
+    async def test_deleted_entries_are_gone_and_their_blobs_stay(self, catalog: Catalog) -> None:
+        await store(catalog, "a", "one")
+        await store(catalog, "b", "two")
+        await catalog.delete_entries("pypi", iter(["a", "never stored"]))
+        assert catalog.find_entry("pypi", "a") is None
+        assert [entry.key for entry in catalog.entries()] == ["b"]
+        assert catalog.find_blob(sha256_of("one")) is not None
+        assert catalog.totals() == (1, 2, 14)
+
+    async def test_deleting_a_blob_takes_all_that_is_made_of_it_but_no_memory(self, catalog: Catalog) -> None:
+        await store(catalog, "a", "one")
+        await store(catalog, "b", "one")
+        await store(catalog, "c", "two")
+        await catalog.put_derived(derived_of("view", "one"), blob_of("one"))
+        await catalog.delete_blob(sha256_of("one"))
+        assert [catalog.find_entry("pypi", key) is not None for key in "abc"] == [False, False, True]
+        assert catalog.find_blob(sha256_of("one")) is None
+        assert catalog.find_derived("view") is None
+        assert catalog.find_remembered("pypi", "a") == remembered_as("one")
+        assert catalog.totals() == (1, 1, 7)
+
+    async def test_entries_come_in_key_order(self, catalog: Catalog) -> None:
+        for key in ("b", "a", "C", "a/b", "ä"):
+            await store(catalog, key)
+        await catalog.put_entry(entry_of("a", repository="npm"))
+        found = [(entry.repository, entry.key) for entry in catalog.entries()]
+        assert found == [("npm", "a"), *(("pypi", key) for key in ("C", "a", "a/b", "b", "ä"))]
+        assert [entry.key for entry in catalog.entries("npm")] == ["a"]
+
+    async def test_a_prefix_is_taken_as_it_is_written(self, catalog: Catalog) -> None:
+        for key in ("100%", "100%/a", "1000", "10_", "10x", "9"):
+            await store(catalog, key)
+        await catalog.put_entry(entry_of("100%/npm", repository="npm"))
+        assert [entry.key for entry in catalog.entries("pypi", "100%")] == ["100%", "100%/a"]
+        assert [entry.key for entry in catalog.entries("pypi", "10_")] == ["10_"]
+        assert [entry.key for entry in catalog.entries(None, "100%")] == ["100%/npm", "100%", "100%/a"]
+
+    async def test_long_lists_of_entries_are_complete(self, catalog: Catalog) -> None:
+        keys = [f"{number:04}" for number in range(1100)]
+        async with asyncio.TaskGroup() as puts:
+            for key in keys:
+                puts.create_task(catalog.put_entry(entry_of(key)))
+        assert [entry.key for entry in catalog.entries("pypi")] == keys
+
+    async def test_the_least_recently_used_blobs_come_first(self, catalog: Catalog, clock: SetClock) -> None:
+        for body in ("one", "two", "three"):
+            await store(catalog, body, body)
+            clock.advance(seconds=10)
+        catalog.note_use(sha256_of("one"), clock.timestamp())
+        catalog.note_use(sha256_of("never stored"), clock.timestamp())
+        await catalog.flush()
+        usage = catalog.usage(10)
+        assert [use.sha256 for use in usage] == [sha256_of(body) for body in ("two", "three", "one")]
+        assert usage[0].last_used_at == NOON + timedelta(seconds=10)
+        assert (usage[0].size_bytes, usage[0].pinned) == (7, False)
+        assert catalog.usage(1) == usage[:1]
+
+    async def test_verifying_a_blob_is_no_use_of_it(self, catalog: Catalog, clock: SetClock) -> None:
+        await store(catalog, "a", "one")
+        clock.advance(seconds=10)
+        await catalog.put_blob(blob_of("one"))
+        assert catalog.usage(1)[0].last_used_at == NOON
+
+    async def test_an_older_use_does_not_make_a_blob_older(self, catalog: Catalog, clock: SetClock) -> None:
+        await store(catalog, "a", "one")
+        catalog.note_use(sha256_of("one"), clock.timestamp() - 10)
+        await catalog.flush()
+        assert catalog.usage(1)[0].last_used_at == NOON
+
+    async def test_totals_count_every_row_once(self, catalog: Catalog) -> None:
+        await store(catalog, "a", "one", size_bytes=10)
+        await store(catalog, "b", "one", size_bytes=10)
+        await store(catalog, "b", "two", size_bytes=5)
+        assert catalog.totals() == (2, 2, 15)
+        await catalog.put_blob(blob_of("two", 6))
+        assert catalog.totals() == (2, 2, 16)
+
+    async def test_a_probe_changes_nothing(self, catalog: Catalog) -> None:
+        await store(catalog, "a")
+        catalog.probe()
+        assert catalog.totals() == (1, 1, 7)
+
+    async def test_a_backup_is_a_catalog_with_the_same_facts(
+        self, catalog: Catalog, tmp_path: Path, open_copy: Callable[[Path], Catalog]
+    ) -> None:
+        await store(catalog, "a")
+        await catalog.backup(str(tmp_path / "copy.db"))
+        await store(catalog, "later")
+        await catalog.backup(str(tmp_path / "copy.db"))
+        copy = open_copy(tmp_path / "copy.db")
+        assert list(copy.entries()) == list(catalog.entries())
+        assert copy.totals() == (2, 1, 7)
+        await copy.close()
+
+    async def test_a_closed_catalog_fails_clearly(self, catalog: Catalog) -> None:
+        await catalog.close()
+        await catalog.close()
+        with pytest.raises(StoreFailure):
+            catalog.find_entry("pypi", "a")
+        with pytest.raises(StoreFailure):
+            await catalog.put_entry(entry_of())
