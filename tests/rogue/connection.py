@@ -42,7 +42,11 @@ class Connection:
 
     async def _read_request(self) -> Seen | None:
         try:
-            head = await self._reader.readuntil(b"\r\n\r\n")
+            start = await self._reader.readexactly(1)
+            if start == b"\x16":  # TLS where none is spoken.
+                self._writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+                return None
+            head = start + await self._reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
             return None
         first, *lines = head.decode("latin-1").split("\r\n")
@@ -56,6 +60,8 @@ class Connection:
         page, answer, fault = self._choose(seen)
         if fault.silent:
             await self._wait_for_the_end()
+        if fault.drop:
+            await self._reset()
         await asyncio.sleep(fault.delay)
         framing = fault.framing or page.framing
         seen.status = answer.status

@@ -37,6 +37,8 @@ class Fault:
     """Seconds between the bytes of the head."""
     silent: bool = False
     """Takes the request and says nothing."""
+    drop: bool = False
+    """Takes the request and resets the connection."""
     flip: int | None = None
     """The byte of the object that has a wrong bit."""
     page: Page | None = None
@@ -85,6 +87,10 @@ def undelimited_cut(at: int | None = None) -> Fault:
 
 def silence() -> Fault:
     return Fault(silent=True)
+
+
+def reset_before_answer() -> Fault:
+    return Fault(drop=True)
 
 
 def drip_head(seconds: float = 0.2) -> Fault:

@@ -6,6 +6,9 @@ from ipaddress import IPv4Address, IPv6Address
 
 Address = IPv4Address | IPv6Address
 
+# Not global by the registries of IANA (RFC 6890, RFC 9637), which not every Python knows in full.
+_PROTOCOL_ASSIGNMENTS = ipaddress.IPv4Network("192.0.0.0/24")
+_DOCUMENTATION = ipaddress.IPv6Network("3fff::/20")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 # RFC 6761, 6762, 8375, and the name that ICANN keeps for private use.
@@ -44,11 +47,12 @@ def literal_address(host: str) -> Address | None:
 
 def _is_public(address: Address) -> bool:
     if isinstance(address, IPv4Address):
-        return address.is_global and not address.is_multicast and not address.is_reserved
+        special = address.is_multicast or address.is_reserved or address in _PROTOCOL_ASSIGNMENTS
+        return address.is_global and not special
     if address.ipv4_mapped is not None:
         return _is_public(address.ipv4_mapped)
     if address in _NAT64:
         return _is_public(IPv4Address(int(address) & 0xFFFFFFFF))
     # 6to4 and Teredo wrap an IPv4 address that we could be led to.
-    wrapped = address.sixtofour is not None or address.teredo is not None
-    return address in _GLOBAL_UNICAST and address.is_global and not wrapped
+    special = address.sixtofour is not None or address.teredo is not None or address in _DOCUMENTATION
+    return address in _GLOBAL_UNICAST and address.is_global and not special

@@ -12,7 +12,7 @@ from entrepot.contracts.fetcher import Ask
 from entrepot.errors import LoopDetected, Unreachable, UpstreamTimeout
 from entrepot.model.headers import split_list
 from entrepot.upstream.auth import auth_fields
-from entrepot.upstream.failures import explain, is_transient
+from entrepot.upstream.failures import explain, may_pass
 from entrepot.upstream.health import Health
 from entrepot.upstream.reply import AiohttpReply
 from entrepot.upstream.retry import RETRIED, pause_before, retry_after
@@ -93,7 +93,7 @@ class Exchange:
             except (aiohttp.ClientError, OSError) as error:
                 if isinstance(error, Disconnected) and stages.reused and hop.ask.method in SAFE:
                     continue  # An old connection that upstream had closed meanwhile; the pool has only so many.
-                if retry == retries or not is_transient(error) or not stages.may_connect:
+                if retry == retries or not may_pass(error, stages):
                     raise explain(error, hop.target.name, stages) from error
             else:
                 if retry == retries or reply.status not in RETRIED or "retry-after" in reply.headers:

@@ -19,11 +19,16 @@ def explain(error: aiohttp.ClientError | OSError, origin: str, stages: Stages) -
     return Unreachable(f"{origin}: {_fact(error)}")
 
 
-def is_transient(error: aiohttp.ClientError | OSError) -> bool:
-    """Whether trying again may help: not against a bad certificate, a forbidden address or what is not HTTP."""
+def may_pass(error: aiohttp.ClientError | OSError, stages: Stages) -> bool:
+    """Whether trying again may help: not against a bad certificate, a forbidden address or what is not HTTP, and not
+    when the time for connecting is used up or the wait was for ourselves."""
+    if not stages.may_connect:
+        return False
+    if isinstance(error, TimeoutError):
+        return stages.stage is not Stage.QUEUE
     if isinstance(error, aiohttp.ClientConnectorError):
         return not isinstance(error, aiohttp.ClientSSLError) and not isinstance(error.os_error, AddressRefused)
-    return isinstance(error, (TimeoutError, Disconnected))
+    return isinstance(error, Disconnected)
 
 
 def _late(origin: str, stages: Stages) -> UpstreamFailure:
