@@ -16,8 +16,8 @@ from entrepot.errors import StoreFailure
 BACKUP_SUFFIX = ".backup"
 """`catalog.db` is recovered from the newest sound file whose name begins with `catalog.db.backup`."""
 
-# Rows of some 500 bytes live in b-trees without rowid: at 8 KiB a tree of a million is three pages deep, at 4 KiB
-# five; bigger pages make every small write bigger.
+# Measured with 400,000 entries of 500 bytes: a lookup with an empty page cache (as after every commit of another
+# connection) takes 15 µs at 8 KiB and 22 µs at 4 KiB; still bigger pages make every small write bigger.
 _PAGE_SIZE = 8192
 # Reading 128 MiB through takes some 70 ms. A bigger file is read through only when it was seen to be corrupt.
 _ALWAYS_CHECKED_BYTES = 128 << 20
@@ -185,7 +185,7 @@ def _stamp_in(connection: sqlite3.Connection) -> str | None:
 
 
 def _migrate(path: Path) -> None:
-    # Loaded only here: half a second that a start with an up-to-date catalog does not spend.
+    # Loaded only here: a fifth of a second that a start with an up-to-date catalog does not spend.
     from entrepot.catalog.migrations.upgrade import upgrade  # noqa: PLC0415
 
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
