@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from html import escape
+from typing import cast
 from urllib.parse import unquote, urljoin
 
 from lxml import etree
@@ -20,10 +21,12 @@ _TITLE = re.compile(r"\b(?:links for|index of|directory listing for|simple index
 def read_html(body: bytes, content_type: str, url: str) -> Page:
     """Raises UnreadableIndex for what is not a page of a project: a login page, an error page with status 200."""
     root = _parse(body, content_type, url)
-    metas = [(_text(tag.get("name")).lower(), _text(tag.get("content"))) for tag in root.iter("meta")]
-    base = next((_text(tag.get("href")) for tag in root.iter("base")), "")
+    metas = [(tag.get("name", "").lower(), tag.get("content", "")) for tag in root.iter("meta")]
+    base = next((tag.get("href", "") for tag in root.iter("base")), "")
     try:
-        files = [file for tag in root.iter("a") if (file := _file(tag.attrib, urljoin(url, base) if base else ""))]
+        base = urljoin(url, base) if base else ""
+        anchors = (cast("dict[str, str]", dict(tag.attrib)) for tag in root.iter("a"))
+        files = [file for values in anchors if (file := _file(values, base))]
     except ValueError as error:
         raise UnreadableIndex(f"{url}: a link of this page is no URL: {error}") from error
     if _asks_for_password(root) or not (_names_version(metas) or _has_title(root) or _has_distribution(files)):
@@ -45,16 +48,12 @@ def _parse(body: bytes, content_type: str, url: str) -> etree._Element:
     return root
 
 
-def _text(value: str | bytes | None) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
-
-
 def _names_version(metas: list[tuple[str, str]]) -> bool:
     return any(name == "pypi:repository-version" for name, _ in metas)
 
 
 def _has_title(root: etree._Element) -> bool:
-    return any(_TITLE.search("".join(tag.itertext())) for name in ("title", "h1") for tag in root.iter(name))
+    return any(_TITLE.search("".join(map(str, tag.itertext()))) for name in ("title", "h1") for tag in root.iter(name))
 
 
 def _has_distribution(files: list[ListedFile]) -> bool:
@@ -62,7 +61,7 @@ def _has_distribution(files: list[ListedFile]) -> bool:
 
 
 def _asks_for_password(root: etree._Element) -> bool:
-    return any(_text(tag.get("type")).lower() == "password" for tag in root.iter("input"))
+    return any(tag.get("type", "").lower() == "password" for tag in root.iter("input"))
 
 
 def _page(files: list[ListedFile], metas: list[tuple[str, str]]) -> Page:
@@ -79,9 +78,8 @@ def _page(files: list[ListedFile], metas: list[tuple[str, str]]) -> Page:
     )
 
 
-def _file(attributes: "etree._Attrib", base: str) -> ListedFile | None:
+def _file(values: dict[str, str], base: str) -> ListedFile | None:
     """The file of an anchor; None where it leads to no file (the parent directory, a column to sort by)."""
-    values = {_text(name): _text(value) for name, value in attributes.items()}
     href = values.get("href", "").strip()
     address, _, fragment = href.partition("#")
     filename = unquote(address.partition("?")[0].rpartition("/")[2])

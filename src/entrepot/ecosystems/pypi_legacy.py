@@ -32,7 +32,7 @@ class _Info(msgspec.Struct):
 
 class _Project(msgspec.Struct):
     info: _Info
-    urls: list[_File] = []
+    urls: list[_File]
     releases: dict[str, list[_File]] | None = None
 
 
@@ -66,8 +66,7 @@ def write_legacy(body: bytes, url: str, find_link: FindLink) -> bytes:
     """
     try:
         document = _table(body)
-        if "urls" in document:
-            document["urls"] = _raw(_linked(_entries(document["urls"]), find_link))
+        document["urls"] = _raw(_linked(_entries(document["urls"]), find_link))
         if document.get("releases", b"null") != b"null":
             releases = _releases(document["releases"])
             document["releases"] = _raw({name: _linked(files, find_link) for name, files in releases.items()})

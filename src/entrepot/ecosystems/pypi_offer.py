@@ -43,7 +43,7 @@ def shown(page: Page, project: str, places: Places, hidden: frozenset[str]) -> P
         elif link := _link(file.url, project, places):
             files.append(msgspec.structs.replace(file, url=link, provenance=_link(file.provenance, project, places)))
     lost -= {version_of(file.filename, project) for file in files} if lost else set()
-    versions = page.versions and [version for version in page.versions if version not in lost | hidden]
+    versions = page.versions and [version for version in page.versions if version not in lost]
     meta = Meta(api_version=_kept_promise(page), tracks=page.meta.tracks)
     return msgspec.structs.replace(page, name=project, files=files, versions=versions, meta=meta)
 

@@ -7,7 +7,7 @@ import msgspec
 from entrepot.errors import UnreadableIndex
 
 
-class ListedFile(msgspec.Struct, kw_only=True, rename="kebab", omit_defaults=True):
+class ListedFile(msgspec.Struct, kw_only=True, rename="kebab", omit_defaults=True, gc=False):
     """One file; values as the index spells them."""
 
     filename: str

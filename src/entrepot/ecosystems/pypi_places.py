@@ -9,7 +9,7 @@ from entrepot.model.release import Location, locate
 from entrepot.model.resource import BASE
 
 # An absolute URL up to its path, or the climbing start of a relative one: what the links of a page have in common.
-_HEAD = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#\\]*|(?:\.\./)+|/|")
+_HEAD = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#\\]+|(?:\.\./)+|/|")
 
 
 class Places:
@@ -55,7 +55,6 @@ def _split(url: str) -> tuple[str, str]:
 
 
 def link_of(project: str, location: Location) -> str:
-    """The path below the repository of a file that the project's index lists."""
-    path, mark, query = location.path.partition("?")
+    """The path below the repository of a file that the project's index lists; the location is one that was found."""
     place = f"files/{project}" if location.origin == BASE else f"-/{location.origin}/{project}"
-    return place + canonical_path(path) + mark + query
+    return place + location.path
