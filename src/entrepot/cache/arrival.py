@@ -235,6 +235,7 @@ class Arrival:
             body=open_as_file(self._file, self._size),
             content_type=reply.headers.get("content-type"),
             url=reply.url,
+            key=self._order.resource.key,
             upstream=self._kit.fetcher.base_url(self._flight.trace.upstream),
         )
         await self._order.examine(_Sized(self._file, self._size, self._hash.sha256), document)

@@ -38,7 +38,7 @@ class Documents:
         key = self._facts_key(repository, self.base_of(repository, entry), entry.url, entry.sha256)
         facts = await self._book.find(key)
         if facts is None:
-            source = await self.stored_source(repository, entry)
+            source = await self.stored_source(repository, index, entry)
             if source is None:
                 return None
             try:
@@ -80,11 +80,11 @@ class Documents:
         """The document, validated not longer ago than RECENT_SECONDS. Raises what upstream answered."""
         entry = self.find_entry(repository, index)
         if entry is not None and entry.gone_at is None and self._is_recent(entry):
-            source = await self.stored_source(repository, entry)
+            source = await self.stored_source(repository, index, entry)
             if source is not None:
                 return source
         flight, _ = self.launch(repository, index, entry)
-        return await self.source_of(repository, flight)
+        return await self.source_of(repository, index, flight)
 
     def _is_recent(self, entry: Entry) -> bool:
         now: datetime = self._kit.clock.now()
@@ -107,7 +107,7 @@ class Documents:
         )
         return self._flights.launch(order)
 
-    async def source_of(self, repository: Repository, flight: Flight) -> Source:
+    async def source_of(self, repository: Repository, index: Resource, flight: Flight) -> Source:
         """The document a flight brings; where the disk did not take it, from memory. Raises what made it fail."""
         with flight.reader() as reader:
             try:
@@ -119,8 +119,8 @@ class Documents:
                 body = await _read_all(reader)
                 base = self._kit.fetcher.base_url(flight.trace.upstream or repository.upstreams[0])
                 kind = head.headers.get("content-type")
-                return Source(blob=MemoryBlob(body), content_type=kind, url=head.url, base=base)
-        source = await self.stored_source(repository, entry)
+                return Source(blob=MemoryBlob(body), content_type=kind, url=head.url, base=base, resource_key=index.key)
+        source = await self.stored_source(repository, index, entry)
         if source is None:
             raise StoreFailure(f"{flight.subject}: the stored document disappeared")
         return source
@@ -134,12 +134,13 @@ class Documents:
         except StoreFailure:
             return None
 
-    async def stored_source(self, repository: Repository, entry: Entry) -> Source | None:
+    async def stored_source(self, repository: Repository, resource: Resource, entry: Entry) -> Source | None:
         blob = await self._soundness.open(entry.sha256)
         if blob is None:
             return None
         kind = entry.headers.get("content-type")
-        return Source(blob=blob, content_type=kind, url=entry.url, base=self.base_of(repository, entry))
+        base = self.base_of(repository, entry)
+        return Source(blob=blob, content_type=kind, url=entry.url, base=base, resource_key=resource.key)
 
     def base_of(self, repository: Repository, entry: Entry) -> str:
         """The base URL of the upstream that an entry came through; of the first one, if it is configured no more."""

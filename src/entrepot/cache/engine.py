@@ -284,7 +284,7 @@ class Engine:
         flight, joined = self._documents.launch(repository, resource, entry)
         trace = Trace(outcome="joined" if joined else "miss", key=resource.stored_key, flight=flight)
         try:
-            source = await self._documents.source_of(repository, flight)
+            source = await self._documents.source_of(repository, resource, flight)
         except EntrepotError:
             if not isinstance(flight.fallback, Keep):
                 raise

@@ -135,5 +135,6 @@ class _Reading:
             content_type=self._document.content_type,
             url=self._document.url,
             upstream=self._document.upstream,
+            key=self._document.key,
         )
         return guarded(facts_of, self._subject, self._ecosystem, document)

@@ -20,7 +20,7 @@ class Indexes:
         self, repository: Repository, resource: Resource, entry: Entry, ask: ClientAsk
     ) -> Answer | None:
         """The answer from a stored document; None when its bytes are not there any more."""
-        source = await self._documents.stored_source(repository, entry)
+        source = await self._documents.stored_source(repository, resource, entry)
         if source is None:
             return None
         try:
@@ -45,7 +45,7 @@ class Indexes:
     async def _rendition(
         self, repository: Repository, resource: Resource, source: Source, base: str
     ) -> Rendition | None:
-        view = View(form=resource.form, base=base if repository.ecosystem.absolute_links else "")
+        view = View(form=resource.form, base=base if repository.ecosystem.names_our_address(resource.form) else "")
         return await self._views.view(repository, resource, source, view, self._counters.of(repository.name))
 
     def _rendered(self, resource: Resource, rendition: Rendition, ask: ClientAsk) -> Answer:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urljoin
 
 from entrepot.cache.counters import Counts
 from entrepot.cache.facts import FileFact
@@ -73,6 +74,8 @@ def url_of(resource: Resource, location: Location | None, base: str) -> str:
         path = f"{path}?{resource.query}"
     if origin != BASE:
         return f"https://{origin}{path}"
+    if path.startswith("../"):
+        return urljoin(base, path)
     if not path.startswith("/"):
         return base + path
     scheme, _, rest = base.partition("://")

@@ -34,15 +34,20 @@ class Source:
     url: str
     base: str
     """The base URL of the upstream that it came through."""
+    resource_key: str
 
     @property
     def key(self) -> str:
-        origin = hashlib.sha256(f"{self.url}\n{self.base}\n{self.content_type}".encode()).hexdigest()[:16]
+        origin = hashlib.sha256(
+            f"{self.url}\n{self.base}\n{self.content_type}\n{self.resource_key}".encode()
+        ).hexdigest()[:16]
         return f"{self.blob.sha256} {origin}"
 
     def document(self) -> Document:
         file = open_as_file(self.blob, self.blob.size_bytes)
-        return Document(body=file, content_type=self.content_type, url=self.url, upstream=self.base)
+        return Document(
+            body=file, content_type=self.content_type, url=self.url, upstream=self.base, key=self.resource_key
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,12 @@ FIND_OWNER = "SELECT upstream FROM owners WHERE repository = ? AND package = ?"
 FIND_DERIVED = "SELECT key, sha256, size_bytes, note FROM derived WHERE key = ?"
 FIND_ORIGIN = "SELECT origin, closed_until, reason, failures FROM origins WHERE origin = ?"
 FIND_TOTALS = "SELECT entries, blobs, blob_bytes FROM totals"
+FIND_MAKINGS = (
+    "SELECT 1 FROM entries WHERE sha256 = ?1 UNION ALL SELECT 1 FROM derived WHERE sha256 = ?1 LIMIT 1"
+)
+FIND_REMEMBERED_KEYS = (
+    "SELECT key FROM remembered WHERE repository = ? AND instr('/' || key || '/', '/' || ? || '/') > 0"
+)
 FIND_USAGE = "SELECT sha256, size_bytes, last_used_at, pinned FROM blobs ORDER BY last_used_at LIMIT ?"
 FIND_ENTRIES = f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE repository = ? AND key >= ? ORDER BY key LIMIT ?"
 NEXT_REPOSITORY = "SELECT min(repository) FROM entries WHERE repository > ?"
@@ -204,6 +210,11 @@ def delete_remembered(repository: str, key: str) -> Statement:
 
 def delete_owner(repository: str, package: str) -> Statement:
     return "DELETE FROM owners WHERE repository = ? AND package = ?", (repository, package)
+
+
+def digest_of(sha256: str) -> bytes:
+    """As the tables hold it."""
+    return bytes.fromhex(sha256)
 
 
 def delete_blob(sha256: str) -> list[Statement]:

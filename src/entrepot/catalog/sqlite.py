@@ -155,6 +155,12 @@ class SqliteCatalog:
     def usage(self, limit: int) -> list[Usage]:
         return [rows.usage_of(row) for row in self._rows(rows.FIND_USAGE, (limit,))]
 
+    def is_used(self, sha256: str) -> bool:
+        return bool(self._rows(rows.FIND_MAKINGS, (rows.digest_of(sha256),)))
+
+    def remembered_keys(self, repository: str, package: str) -> list[str]:
+        return [key for (key,) in self._rows(rows.FIND_REMEMBERED_KEYS, (repository, package))]
+
     def totals(self) -> tuple[int, int, int]:
         row = self._row(rows.FIND_TOTALS, ())
         if row is None:

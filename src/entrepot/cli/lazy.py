@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 COMMANDS: Final = {
+    "serve": "Serve the configured repositories.",
     "config": "Check, show and explain the configuration.",
 }
 """Each command and what it does, as the help shows it; the module is `entrepot.cli.<command>`."""

@@ -94,6 +94,13 @@ class Catalog(Protocol):
     def usage(self, limit: int) -> list[Usage]:
         """The least recently used blobs first."""
 
+    def is_used(self, sha256: str) -> bool:
+        """Whether an entry, or something derived, is made of this blob."""
+
+    def remembered_keys(self, repository: str, package: str) -> list[str]:
+        """The keys with a remembered digest that belong to a package: those that have its name as whole path
+        segments."""
+
     def totals(self) -> tuple[int, int, int]:
         """Entries, blobs, bytes of blobs."""
 

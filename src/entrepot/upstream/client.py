@@ -13,6 +13,7 @@ from entrepot.upstream.auth import identity_of
 from entrepot.upstream.exchange import SAFE, Exchange, Hop, own_via
 from entrepot.upstream.guard import Guard
 from entrepot.upstream.health import Health
+from entrepot.upstream.homes import Homes
 from entrepot.upstream.reply import AiohttpReply
 from entrepot.upstream.sessions import Sessions
 from entrepot.upstream.settings import Auth, ClientSettings, UpstreamSettings
@@ -45,6 +46,7 @@ class AiohttpFetcher:
             settings.own_addresses,
             settings.allow_private,
         )
+        self._homes = Homes(self._guard, clock)
         self._sessions = {
             name: Sessions(upstream, self._guard, resolver, settings.trust_env) for name, upstream in upstreams.items()
         }
@@ -58,6 +60,8 @@ class AiohttpFetcher:
         at_home = self._is_base(ask, target)
         for _ in range(self._settings.max_redirects + 1):
             public = not at_home and self._guard.check_led(target, upstream)
+            if public:
+                await self._homes.learn(self._bases[ask.upstream])
             session, proxy = self._sessions[ask.upstream].pick(target, public=public)
             auth = upstream.auth if at_home else Auth()
             hop = Hop(ask=ask, target=target, session=session, proxy=proxy, auth=auth)

@@ -1,0 +1,422 @@
+"""The only place that chooses implementations: from settings to a running application."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+
+from entrepot import __version__
+from entrepot.cache.background import Background
+from entrepot.cache.counters import Counters
+from entrepot.cache.derived import DerivedBlobs
+from entrepot.cache.documents import Documents
+from entrepot.cache.engine import Engine
+from entrepot.cache.facts import FactBook
+from entrepot.cache.flights import Flights
+from entrepot.cache.freshness import FreshnessRules
+from entrepot.cache.indexes import Indexes
+from entrepot.cache.janitor import Janitor
+from entrepot.cache.operations import Operations
+from entrepot.cache.order import Kit, Limits
+from entrepot.cache.repository import Repository
+from entrepot.cache.solo import SoloBoard, SoloGeneration
+from entrepot.cache.soundness import Soundness
+from entrepot.cache.tally import SAVE_SECONDS, Tally
+from entrepot.cache.views import Views
+from entrepot.catalog.sqlite import SqliteCatalog
+from entrepot.config.addresses import own_addresses
+from entrepot.config.discovery import Resolved, ResolvedUpstream
+from entrepot.config.names import split_listener
+from entrepot.config.repository import Repository as RepositorySettings
+from entrepot.config.secrets import read_secret
+from entrepot.config.settings import Settings
+from entrepot.contracts.board import Board, Generation
+from entrepot.contracts.clock import Clock
+from entrepot.contracts.ecosystem import Ecosystem
+from entrepot.contracts.ecosystem import Limits as EcosystemLimits
+from entrepot.errors import StoreFailure
+from entrepot.storage.board import FileBoard, FileGeneration
+from entrepot.storage.filesystem import FilesystemBlobs
+from entrepot.upstream.client import AiohttpFetcher
+from entrepot.upstream.health import Health
+from entrepot.upstream.settings import Auth, AuthKind, ClientSettings, Secret, UpstreamSettings
+from entrepot.web.access import AccessLog
+from entrepot.web.app import App, Lifetime
+from entrepot.web.control import ControlSocket, Verb
+from entrepot.web.door import Door, Identity
+from entrepot.web.hot import HotAnswers
+from entrepot.web.proxy import Proxy
+from entrepot.web.sending import Sender
+from entrepot.web.status import Status
+
+_log = logging.getLogger("entrepot")
+
+
+class SystemClock:
+    """The machine's clock, moved by `offset` seconds (for rehearsals: what happens in an hour?)."""
+
+    def __init__(self, offset: float = 0.0) -> None:
+        self._offset = offset
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(time.time() + self._offset, UTC)
+
+    def timestamp(self) -> float:
+        return time.time() + self._offset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blueprint:
+    """Everything that is decided before the first process starts."""
+
+    settings: Settings
+    resolved: Resolved
+    ecosystems: Mapping[str, type[Ecosystem]]
+    environment: Mapping[str, str]
+    data: Path
+    instance: str
+    private: bool = False
+    """Serves only sessions it was told of."""
+
+    @property
+    def clock(self) -> Clock:
+        return SystemClock(float(self.environment.get("ENTREPOT_CLOCK_OFFSET", "0")))
+
+
+def new_instance() -> str:
+    return secrets.token_hex(8)
+
+
+class Workshop:
+    """Builds the parts of one process and keeps them alive between start and stop."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        self._blueprint, self._settings = blueprint, blueprint.settings
+        self._clock = blueprint.clock
+        run = blueprint.data / "run"
+        run.mkdir(parents=True, exist_ok=True)
+        shared = self._settings.server.workers > 1
+        self.blobs = FilesystemBlobs(blueprint.data)
+        self.catalog = SqliteCatalog.open(blueprint.data / "catalog.db", self._clock)
+        if self.catalog.recovered:
+            _log.error("%s", self.catalog.recovered)
+        self._board: Board = FileBoard(run / "flights") if shared else SoloBoard()
+        self.generation: Generation = FileGeneration(run / "generation") if shared else SoloGeneration()
+        self.counters = Counters()
+        self.tally = Tally(run / "counts", self.counters)
+        self.background = Background()
+        self.repositories = repositories_of(blueprint)
+        self.sessions: set[str] = set()
+        self.fetcher = self._make_fetcher()
+        self._make_engine()
+        self._control_lock = -1
+        self._control: ControlSocket | None = None
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+
+    def _make_fetcher(self) -> AiohttpFetcher:
+        fetch = self._settings.fetch
+        settings = ClientSettings(
+            instance=self._blueprint.instance,
+            queue_timeout=fetch.queue_timeout,
+            connect_timeout=fetch.connect_timeout,
+            first_byte_timeout=fetch.first_byte_timeout,
+            read_timeout=fetch.read_timeout,
+            retries=fetch.retries,
+            retry_delay=fetch.retry_delay,
+            max_redirects=fetch.max_redirects,
+            trust_env=fetch.trust_env,
+            user_agent=f"entrepot/{__version__}",
+            own_addresses=own_addresses(self._settings.server),
+        )
+        health = Health(self.catalog, self._clock)
+        return AiohttpFetcher(upstreams_of(self._blueprint), settings, health, self._clock)
+
+    def _make_engine(self) -> None:
+        flight = self._settings.flight
+        limits = Limits(whole_bytes=flight.hold, resumes=flight.resumes, window_bytes=flight.window)
+        kit = Kit(fetcher=self.fetcher, blobs=self.blobs, catalog=self.catalog, clock=self._clock, limits=limits)
+        derived = DerivedBlobs(self.blobs, self.catalog)
+        soundness = Soundness(self.blobs, self.catalog, self._count_quarantine)
+        self.flights = Flights(kit, self._board, self.generation, self.background)
+        documents = Documents(kit, self.flights, FactBook(derived), soundness, self.counters)
+        views = Views(derived, self._board, self._settings.limits.views)
+        indexes = Indexes(documents, views, self.counters)
+        self.engine = Engine(kit, self.flights, documents, indexes, soundness, self.counters, flight.range_wait)
+        self.janitor = Janitor(kit, self.generation, self.counters, self._settings.storage.max_size)
+        self.operations = Operations(
+            kit, self.repositories, self.generation, self.engine.absences, self.janitor, self.tally
+        )
+
+    def _count_quarantine(self) -> None:
+        self.counters.quarantined += 1
+
+    def make_app(self) -> App:
+        """The ASGI application. Its lifespan opens and closes everything else."""
+        settings = self._settings
+        door = Door(identity_of(settings))
+        hot = HotAnswers(settings.storage.memory, settings.storage.open_files)
+        sender = Sender()
+        self.log = AccessLog(settings.server.access_log, self._clock.timestamp)
+        proxy = Proxy(
+            repositories=self.repositories,
+            engine=self.engine,
+            catalog=self.catalog,
+            door=door,
+            hot=hot,
+            sender=sender,
+            log=self.log,
+            counters=self.counters,
+            generation=self.generation,
+            clock=self._clock,
+            knows_session=self._knows_session,
+            is_own_via=self.fetcher.own_via,
+            request_body_limit=settings.limits.request_body,
+            warning_header=settings.compat.warning_header,
+        )
+        self.status = Status(
+            door=door,
+            catalog=self.catalog,
+            blobs=self.blobs,
+            totals=self.tally.totals,
+            repositories=self.repositories,
+            metrics_open=settings.metrics.open,
+        )
+        return App(
+            proxy=proxy,
+            status=self.status,
+            door=door,
+            hot=hot,
+            sender=sender,
+            log=self.log,
+            generation=self.generation,
+            clock=self._clock,
+            lifetime=Lifetime(start=self.start, stop=self.stop),
+        )
+
+    def _knows_session(self, name: str) -> bool:
+        return not self._blueprint.private or name in self.sessions
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        self._keeping = asyncio.create_task(self._keep(), name="housekeeping")
+
+    async def stop(self) -> None:
+        """Finish what is under way, as long as the settings allow; then write down and close everything."""
+        self.flights.stop()
+        self._keeping.cancel()
+        await self.background.drain(self._settings.server.shutdown_timeout)
+        if self._control is not None:
+            await self._control.close()
+            await self._back_up()
+        self.tally.save()
+        await self.fetcher.close()
+        await self.catalog.close()
+        self.log.close()
+
+    async def _keep(self) -> None:
+        """Counts for the others, and, in one worker of each server, the control socket, janitor and backups."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._save_counts())
+            group.create_task(self._lead_when_free(group))
+
+    async def _save_counts(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_SECONDS)
+            try:
+                await asyncio.to_thread(self.tally.save)
+            except OSError as error:
+                _log.warning("counts could not be saved: %s", error.strerror)
+
+    async def _lead_when_free(self, group: asyncio.TaskGroup) -> None:
+        while not self._try_lead():
+            await asyncio.sleep(1.0)
+        self._control = ControlSocket(self._blueprint.data / "control.sock", self.verbs())
+        await self._control.open()
+        storage = self._settings.storage
+        group.create_task(self.janitor.work(evict_every=10.0, sweep_every=storage.sweep_interval))
+        group.create_task(self._keep_backups())
+
+    def _try_lead(self) -> bool:
+        if self._control_lock < 0:
+            path = self._blueprint.data / "run" / "control.lock"
+            self._control_lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._control_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    async def _keep_backups(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.catalog.backup_interval)
+            await self._back_up()
+
+    async def _back_up(self) -> None:
+        try:
+            await self.catalog.backup(f"{self._blueprint.data / 'catalog.db'}.backup")
+        except StoreFailure as failure:
+            _log.error("the catalog could not be backed up: %s", failure)
+
+    def verbs(self) -> dict[str, Verb]:
+        """What the control socket understands."""
+        operations = self.operations
+
+        async def ping(_: Mapping[str, object]) -> object:
+            host, port = split_listener(self._settings.server.listen)
+            return {
+                "version": __version__,
+                "pid": os.getpid(),
+                "host": host,
+                "port": port,
+                "private": self._blueprint.private,
+                "repositories": list(self.repositories),
+            }
+
+        async def stats(_: Mapping[str, object]) -> object:
+            return await asyncio.to_thread(operations.stats)
+
+        async def metrics(_: Mapping[str, object]) -> object:
+            return (await asyncio.to_thread(self.status.metrics)).decode()
+
+        async def purge(arguments: Mapping[str, object]) -> object:
+            return await operations.purge(str(arguments["target"]))
+
+        async def invalidate(arguments: Mapping[str, object]) -> object:
+            return await operations.invalidate(str(arguments["target"]))
+
+        async def forget(arguments: Mapping[str, object]) -> object:
+            return await operations.forget(str(arguments["target"]))
+
+        async def accept(arguments: Mapping[str, object]) -> object:
+            done = await operations.accept(str(arguments["target"]), str(arguments.get("sha256", "")))
+            return {"key": done.key, "remembered": done.remembered, "stored": done.stored}
+
+        async def open_session(arguments: Mapping[str, object]) -> object:
+            self.sessions.add(str(arguments["name"]))
+            return {}
+
+        async def session(arguments: Mapping[str, object]) -> object:
+            return await asyncio.to_thread(operations.session, str(arguments["name"]))
+
+        async def close_session(arguments: Mapping[str, object]) -> object:
+            self.sessions.discard(str(arguments["name"]))
+            return {"left": len(self.sessions)}
+
+        async def sweep(_: Mapping[str, object]) -> object:
+            return await operations.sweep()
+
+        return {
+            "ping": ping,
+            "stats": stats,
+            "metrics": metrics,
+            "purge": purge,
+            "invalidate": invalidate,
+            "forget": forget,
+            "accept": accept,
+            "open-session": open_session,
+            "session": session,
+            "close-session": close_session,
+            "sweep": sweep,
+        }
+
+
+# --- from settings to values ------------------------------------------------------------------------------------------
+
+
+def repositories_of(blueprint: Blueprint) -> dict[str, Repository]:
+    """Those with a known upstream."""
+    made = {}
+    for name, upstreams in blueprint.resolved.upstreams.items():
+        settings = blueprint.settings.repositories[name]
+        ecosystem = blueprint.ecosystems[settings.ecosystem](blueprint.resolved.options[name])
+        made[name] = Repository(
+            name=name,
+            ecosystem=ecosystem,
+            upstreams=tuple(_upstream_key(name, upstream) for upstream in upstreams),
+            rules=rules_of(settings, ecosystem),
+            verify_always=settings.verify == "always",
+        )
+    return made
+
+
+def rules_of(settings: RepositorySettings, ecosystem: Ecosystem) -> FreshnessRules:
+    freshness, stale = settings.freshness, settings.stale
+    obey = settings.obey_no_store
+    return FreshnessRules(
+        mutable_ttl=freshness.mutable_ttl,
+        immutable_ttl=freshness.immutable_ttl,
+        conditional=freshness.revalidate == "conditional",
+        negative_ttl=freshness.negative_ttl,
+        while_revalidate=stale.while_revalidate,
+        if_error=stale.if_error,
+        backoff=stale.error_backoff,
+        gone=settings.on_gone,
+        forbidden=settings.on_forbidden,
+        obey_no_store=ecosystem.name == "generic" if obey is None else obey,
+        honour_client_no_cache=settings.honour_client_no_cache,
+    )
+
+
+def upstreams_of(blueprint: Blueprint) -> dict[str, UpstreamSettings]:
+    """Every upstream of every repository, secrets read. Raises ConfigError."""
+    found = {}
+    for repository, upstreams in blueprint.resolved.upstreams.items():
+        for upstream in upstreams:
+            key = _upstream_key(repository, upstream)
+            found[key] = _upstream_settings(key, upstream, blueprint.environment)
+    return found
+
+
+def _upstream_key(repository: str, upstream: ResolvedUpstream) -> str:
+    return upstream.name if not upstream.discovered else f"{repository}:{upstream.name}"
+
+
+def _upstream_settings(key: str, upstream: ResolvedUpstream, environment: Mapping[str, str]) -> UpstreamSettings:
+    settings = upstream.settings
+    auth = Auth()
+    if settings.auth is not None:
+        secret = Secret(read_secret(settings.auth, environment).get_secret_value())
+        auth = Auth(
+            kind=AuthKind(settings.auth.kind), secret=secret, user=settings.auth.username, header=settings.auth.name
+        )
+    hosts = settings.download_hosts
+    return UpstreamSettings(
+        name=key,
+        url=settings.url,
+        auth=auth,
+        ca_file=settings.ca_file,
+        http_proxy=settings.http_proxy,
+        max_connections=settings.max_connections,
+        owns=settings.owns,
+        download_hosts=hosts if isinstance(hosts, tuple) else "index",
+        discovered=upstream.discovered,
+    )
+
+
+def identity_of(settings: Settings) -> Identity:
+    return Identity(
+        listen=split_listener(settings.server.listen),
+        public_url=settings.server.public_url,
+        allowed_hosts=settings.server.allowed_hosts,
+        trusted_proxies=tuple(ip_network(network) for network in settings.server.trusted_proxies),
+        tls=bool(settings.server.tls_certificate),
+    )
+
+
+def ecosystem_limits(settings: Settings) -> EcosystemLimits:
+    """The configured ceilings, as ecosystems declare theirs."""
+    limits = settings.limits
+    return EcosystemLimits(
+        parsed_index_bytes=limits.parsed_index,
+        rendered_index_bytes=limits.rendered_index,
+        artifact_bytes=limits.artifact,
+    )

@@ -1,0 +1,132 @@
+"""Keeps the house: eviction by size, orphaned files, and the sweep that reads every stored byte again."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from entrepot.cache.counters import Counters
+from entrepot.cache.order import Kit
+from entrepot.cache.soundness import hash_of
+from entrepot.contracts.board import Generation
+from entrepot.errors import StoreFailure
+
+EVICT_BATCH = 200
+ORPHAN_AGE = timedelta(minutes=10)
+ORPHAN_SHARE = 0.05
+"""More orphans than this are rather a lost catalog than rubbish: nothing is removed then, and the log says so."""
+ORPHANS_ALWAYS = 20
+
+_log = logging.getLogger("entrepot")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What a sweep found."""
+
+    read: int = 0
+    quarantined: int = 0
+    orphans: int = 0
+
+
+class Janitor:
+    def __init__(self, kit: Kit, generation: Generation, counters: Counters, max_bytes: int | None) -> None:
+        self._kit, self._generation, self._counters, self._max_bytes = kit, generation, counters, max_bytes
+
+    async def evict(self) -> int:
+        """Remove the least recently used blobs until the store fits; the bytes freed. Pinned ones stay, and so do
+        remembered digests. Whoever reads a file at that moment reads it to its end."""
+        freed = 0
+        while self._max_bytes is not None and self._kit.catalog.totals()[2] > self._max_bytes:
+            victims = [usage for usage in self._kit.catalog.usage(EVICT_BATCH) if not usage.pinned]
+            if not victims:
+                _log.warning("the store is over its size, and everything in it is pinned")
+                break
+            surplus = self._kit.catalog.totals()[2] - self._max_bytes
+            for victim in victims:
+                if surplus <= 0:
+                    break
+                await self.remove(victim.sha256)
+                surplus -= victim.size_bytes
+                freed += victim.size_bytes
+        self._counters.evicted_bytes += freed
+        return freed
+
+    async def remove(self, sha256: str) -> None:
+        """First unknown, then unlinked: no new reader is sent to a file that is about to go."""
+        await self._kit.catalog.delete_blob(sha256)
+        self._generation.advance()
+        await asyncio.to_thread(self._kit.blobs.remove, sha256)
+
+    async def sweep(self, pause: float = 0.0) -> Swept:
+        """Read every stored file; wrong ones go into quarantine, files that the catalog does not know are removed.
+        `pause` in seconds between files, so that it is not felt."""
+        read = quarantined = 0
+        unknown = []
+        digests = await asyncio.to_thread(self._kit.blobs.digests)
+        for sha256 in digests:
+            if self._kit.catalog.find_blob(sha256) is None:
+                unknown.append(sha256)
+            elif await self._is_right(sha256):
+                read += 1
+            else:
+                quarantined += 1
+            await asyncio.sleep(pause)
+        orphans = await self._remove_orphans(unknown, len(digests))
+        return Swept(read=read, quarantined=quarantined, orphans=orphans)
+
+    async def _is_right(self, sha256: str) -> bool:
+        blob = self._kit.blobs.open(sha256)
+        if blob is None:
+            return True
+        try:
+            right = await asyncio.to_thread(hash_of, blob) == sha256
+        finally:
+            blob.close()
+        if not right:
+            _log.error("the sweep found changed bytes: %s; moved into quarantine", sha256)
+            self._kit.blobs.quarantine(sha256)
+            self._counters.quarantined += 1
+            await self._kit.catalog.delete_blob(sha256)
+            self._generation.advance()
+        return right
+
+    async def _remove_orphans(self, unknown: list[str], total: int) -> int:
+        if len(unknown) > max(ORPHANS_ALWAYS, total * ORPHAN_SHARE):
+            _log.error(
+                "%d of %d stored files are not in the catalog: a catalog was lost; they are kept and used again on demand",
+                len(unknown),
+                total,
+            )
+            return 0
+        removed = 0
+        for sha256 in unknown:
+            # A commit makes the file first and its row a moment later.
+            if self._kit.catalog.find_blob(sha256) is None and self._is_old(sha256):
+                await asyncio.to_thread(self._kit.blobs.remove, sha256)
+                removed += 1
+        return removed
+
+    def _is_old(self, sha256: str) -> bool:
+        blob = self._kit.blobs.open(sha256)
+        if blob is None:
+            return False
+        try:
+            fingerprint = blob.fingerprint()
+        finally:
+            blob.close()
+        made = fingerprint.ctime_ns / 1e9 if fingerprint is not None else 0.0
+        return self._kit.clock.timestamp() - made > ORPHAN_AGE.total_seconds()
+
+    async def work(self, evict_every: float, sweep_every: float) -> None:
+        """Both, for as long as the server runs. Seconds."""
+        swept_at = self._kit.clock.timestamp()
+        while True:
+            await asyncio.sleep(evict_every)
+            try:
+                await self.evict()
+                if self._kit.clock.timestamp() - swept_at >= sweep_every:
+                    swept_at = self._kit.clock.timestamp()
+                    await self.sweep(pause=0.05)
+            except StoreFailure as failure:
+                _log.warning("the janitor will try again: %s", failure)

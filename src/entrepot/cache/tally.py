@@ -1,0 +1,68 @@
+"""The counts of all workers of one server, through a small file for each of them."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from entrepot.cache.counters import Counters, Counts
+
+SAVE_SECONDS = 1.0
+
+
+class _Snapshot(msgspec.Struct):
+    repositories: dict[str, dict[str, int]]
+    sessions: dict[str, dict[str, dict[str, int]]]
+    evicted_bytes: int
+    quarantined: int
+
+
+_decode = msgspec.json.Decoder(_Snapshot).decode
+
+
+class Tally:
+    def __init__(self, directory: Path, counters: Counters) -> None:
+        self._directory, self._own = directory, counters
+        directory.mkdir(parents=True, exist_ok=True)
+        self._path = directory / f"{os.getpid()}.json"
+        self._saved = b""
+
+    def save(self) -> None:
+        """Show the others what this worker counted; does nothing when nothing changed."""
+        data = msgspec.json.encode(_snapshot(self._own))
+        if data == self._saved:
+            return
+        temporary = self._path.with_suffix(".new")
+        temporary.write_bytes(data)
+        temporary.replace(self._path)
+        self._saved = data
+
+    def totals(self) -> Counters:
+        """What all workers counted since the server started, ended ones included."""
+        self.save()
+        total = Counters()
+        for path in sorted(self._directory.glob("*.json")):
+            _add(total, _decode(path.read_bytes()))
+        return total
+
+
+def _snapshot(counters: Counters) -> _Snapshot:
+    return _Snapshot(
+        repositories={name: counts.as_dict() for name, counts in counters.repositories.items()},
+        sessions={
+            session: {name: counts.as_dict() for name, counts in known.items()}
+            for session, known in counters.sessions.items()
+        },
+        evicted_bytes=counters.evicted_bytes,
+        quarantined=counters.quarantined,
+    )
+
+
+def _add(total: Counters, part: _Snapshot) -> None:
+    for name, counts in part.repositories.items():
+        total.of(name).add(Counts(**counts))
+    for session, known in part.sessions.items():
+        for name, counts in known.items():
+            total.of_session(session, name).add(Counts(**counts))
+    total.evicted_bytes += part.evicted_bytes
+    total.quarantined += part.quarantined

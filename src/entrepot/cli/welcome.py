@@ -1,0 +1,23 @@
+"""What a person who started a server reads first: where it is, and what to type next."""
+
+from entrepot.assembly import Blueprint
+from entrepot.config.names import split_listener
+
+FIRST_CLIENTS = 2
+"""Of each ecosystem; the rest is in the documentation."""
+
+
+def welcome(blueprint: Blueprint) -> str:
+    host, port = split_listener(blueprint.settings.server.listen)
+    base = blueprint.settings.server.public_url or f"http://{host}:{port}"
+    lines = [f"Entrepot serves {base} from {blueprint.data}", ""]
+    for name, upstreams in blueprint.resolved.upstreams.items():
+        ecosystem = blueprint.ecosystems[blueprint.settings.repositories[name].ecosystem]
+        lines.append(f"{name}: {ecosystem.title}, from {', '.join(upstream.source for upstream in upstreams)}")
+        for client in ecosystem.clients[:FIRST_CLIENTS]:
+            for variable, value in client.variables.items():
+                lines.append(f"  export {variable}={value.format(url=f'{base}/{name}', host=host)}")
+    for name, reason in blueprint.resolved.unavailable.items():
+        lines.append(f"{name}: not served: {reason}")
+    lines += ["", "or, for one command and without setting anything:  entrepot run -- pip install flask", ""]
+    return "\n".join(lines)
