@@ -70,13 +70,15 @@ class Connection:
             seen.finished = True
             return
         stop = _stop(answer, fault)
-        body = answer.body[:stop] if stop is not None else answer.body
-        await self._send_body(
-            _pieces(_flipped(answer, body, fault), page.rate, fault.endless), seen, page.rate, framing
-        )
+        body = _flipped(answer, answer.body[:stop] if stop is not None else answer.body, fault)
+        if fault.trailing:
+            body = memoryview(bytes(body) + fault.trailing)
+        await self._send_body(_pieces(body, page.rate, fault.endless), seen, page.rate, framing)
         if stop is not None or (fault.end is not End.NORMAL and fault.at is None and fault.seed is None):
             await self._end(fault.end)
-        await self._finish(framing, fault.trailing)
+        if framing is Framing.CHUNKED:
+            self._writer.write(b"0\r\n\r\n")
+        await self._writer.drain()
         seen.finished = True
         if framing is Framing.CLOSE:
             raise Dropped
@@ -101,10 +103,6 @@ class Connection:
             seen.sent += len(piece)
             if rate:
                 await asyncio.sleep(max(0.0, started + seen.sent / rate - time.monotonic()))
-
-    async def _finish(self, framing: Framing, trailing: bytes) -> None:
-        self._writer.write((b"0\r\n\r\n" if framing is Framing.CHUNKED else b"") + trailing)
-        await self._writer.drain()
 
     async def _end(self, end: End) -> None:
         match end:

@@ -8,7 +8,7 @@ import pytest
 from entrepot.errors import EgressRefused
 from entrepot.upstream.settings import Auth, AuthKind, Secret, UpstreamSettings
 from tests.rogue import Page, Rogue, pattern
-from tests.upstream.support import Outside, ask, fetch, read, upstream
+from tests.upstream.support import FixedResolver, Outside, ask, fetch, read, upstream
 
 pytestmark = pytest.mark.anyio
 
@@ -51,8 +51,9 @@ async def test_a_clients_credentials_and_cookies_are_not_forwarded(rogue: Rogue,
 
 
 async def test_cookies_are_dropped_and_never_sent_back(rogue: Rogue, outside: Outside) -> None:
-    url = rogue.serve("/a", Page(body=b"x", headers=(("Set-Cookie", "id=1; Path=/"), ("Keep-Alive", "timeout=5"))))
-    fetcher = outside.fetcher(upstream(rogue))
+    rogue.serve("/a", Page(body=b"x", headers=(("Set-Cookie", "id=1; Path=/"), ("Keep-Alive", "timeout=5"))))
+    url = f"http://files.example:{rogue.port}/a"
+    fetcher = outside.fetcher(upstream(url), resolver=FixedResolver())
     reply = await fetcher.send(ask(url))
     await read(reply)
     await fetch(fetcher, ask(url))

@@ -123,6 +123,12 @@ async def test_a_chunked_body_is_delimited(rogue: Rogue, outside: Outside) -> No
     assert await read(reply) == BODY
 
 
+async def test_a_body_with_two_lengths_is_no_answer(rogue: Rogue, outside: Outside) -> None:
+    url = rogue.serve("/a", Page(body=BODY, framing=Framing.CHUNKED, headers=(("Content-Length", "5"),)))
+    with pytest.raises(Unreachable, match="not HTTP"):
+        await outside.fetcher(upstream(rogue)).send(ask(url))
+
+
 async def test_a_connection_is_used_again_when_its_body_was_read(rogue: Rogue, outside: Outside) -> None:
     url = rogue.serve("/a", BODY)
     fetcher = outside.fetcher(upstream(rogue))

@@ -16,7 +16,6 @@ from entrepot.upstream.failures import explain, may_pass
 from entrepot.upstream.health import Health
 from entrepot.upstream.reply import AiohttpReply
 from entrepot.upstream.retry import RETRIED, pause_before, retry_after
-from entrepot.upstream.sessions import Disconnected
 from entrepot.upstream.settings import Auth, ClientSettings
 from entrepot.upstream.stages import Stages
 from entrepot.upstream.target import Target
@@ -91,8 +90,6 @@ class Exchange:
             try:
                 reply = await self._once(hop, stages)
             except (aiohttp.ClientError, OSError) as error:
-                if isinstance(error, Disconnected) and stages.reused and hop.ask.method in SAFE:
-                    continue  # An old connection that upstream had closed meanwhile; the pool has only so many.
                 if retry == retries or not may_pass(error, stages):
                     raise explain(error, hop.target.name, stages) from error
             else:

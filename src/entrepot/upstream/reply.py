@@ -96,10 +96,7 @@ async def drain(reply: UpstreamReply, limit: int = ERROR_BODY_BYTES) -> bytes:
 def _clean(response: aiohttp.ClientResponse) -> Headers:
     """The fields of the answer. Latin-1, as HTTP has it: aiohttp's own decoding can yield lone surrogates."""
     fields = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.raw_headers]
-    dropped = _DROPPED
-    if any(name == "transfer-encoding" for name, _ in fields):
-        dropped = _DROPPED | {"content-length"}  # RFC 9112 §6.3: it does not count then.
-    return Headers(item for item in fields if item[0] not in dropped)
+    return Headers(item for item in fields if item[0] not in _DROPPED)
 
 
 def _hidden_rest(content: aiohttp.StreamReader) -> bytes:

@@ -1,7 +1,10 @@
 """The aiohttp sessions: pools of connections, TLS and proxies."""
 
+import select
+import socket
 import ssl
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
+from weakref import WeakSet
 
 import aiohttp
 from aiohappyeyeballs import SocketFactoryType
@@ -65,8 +68,8 @@ class Sessions:
     def _session(self, factory: SocketFactoryType) -> aiohttp.ClientSession:
         connector = _Connector(
             limit=self._upstream.max_connections,
-            ssl=self._tls,
-            socket_factory=factory,
+            tls=self._tls,
+            factory=factory,
             resolver=self._resolver or aiohttp.ThreadedResolver(),
         )
         return aiohttp.ClientSession(
@@ -87,15 +90,32 @@ class Sessions:
 class _Connector(aiohttp.TCPConnector):
     """A pool that hands out no connection on which something came behind the last body (RFC 9112 §9.2)."""
 
+    def __init__(self, *, limit: int, tls: ssl.SSLContext, factory: SocketFactoryType, resolver: AbstractResolver):
+        super().__init__(limit=limit, ssl=tls, socket_factory=factory, resolver=resolver)
+        self._handed_out: WeakSet[ResponseHandler] = WeakSet()
+
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            if isinstance(protocol, ResponseHandler) and not protocol.should_close:
+            if protocol is not None and protocol not in self._handed_out:
+                self._handed_out.add(protocol)
+                return connection
+            if protocol is not None and not protocol.should_close and _is_quiet(protocol):
                 return connection
             connection.close()
+
+
+def _is_quiet(protocol: ResponseHandler) -> bool:
+    """Whether nothing waits to be read, neither data nor an end: what came unasked would be taken for an answer."""
+    if protocol.transport is None:
+        return False
+    plain: socket.socket = protocol.transport.get_extra_info("socket")
+    waiting = select.poll()
+    waiting.register(plain.fileno(), select.POLLIN)
+    return not waiting.poll(0)
 
 
 async def _never_again(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -26,13 +26,10 @@ class Stages:
         self._connect_left = settings.connect_timeout
         self._since = 0.0
         self.stage = Stage.CONNECT
-        self.reused = False
-        """Whether the connection had been used before: it may have been closed by the other side meanwhile."""
 
     @asynccontextmanager
     async def limited(self) -> AsyncIterator[None]:
         """Raises TimeoutError when a stage takes too long; `stage` says which one."""
-        self.reused = False
         self._limit = asyncio.timeout(None)
         async with self._limit:
             self.enter(Stage.CONNECT)
@@ -82,16 +79,11 @@ def trace_stages() -> TraceConfig:
     async def connected(session: ClientSession, context: SimpleNamespace, params: object) -> None:
         _stages_of(context).enter(Stage.ANSWER)
 
-    async def reused(session: ClientSession, context: SimpleNamespace, params: object) -> None:
-        stages = _stages_of(context)
-        stages.reused = True
-        stages.enter(Stage.ANSWER)
-
     trace = TraceConfig()
     trace.on_connection_queued_start.append(queued)
     trace.on_connection_create_start.append(connecting)
     trace.on_connection_create_end.append(connected)
-    trace.on_connection_reuseconn.append(reused)
+    trace.on_connection_reuseconn.append(connected)
     return trace
 
 
