@@ -343,6 +343,7 @@ def repositories_of(blueprint: Blueprint) -> dict[str, Repository]:
             ecosystem=ecosystem,
             upstreams=tuple(_upstream_key(name, upstream) for upstream in upstreams),
             rules=rules_of(settings, ecosystem),
+            limits=limits_of(blueprint.settings, ecosystem),
             verify_always=settings.verify == "always",
         )
     return made
@@ -412,11 +413,12 @@ def identity_of(settings: Settings) -> Identity:
     )
 
 
-def ecosystem_limits(settings: Settings) -> EcosystemLimits:
-    """The configured ceilings, as ecosystems declare theirs."""
-    limits = settings.limits
+def limits_of(settings: Settings, ecosystem: Ecosystem) -> EcosystemLimits:
+    """The tighter of what the configuration and the ecosystem allow."""
+    limits, own = settings.limits, ecosystem.limits
+    artifacts = [cap for cap in (limits.artifact, own.artifact_bytes) if cap is not None]
     return EcosystemLimits(
-        parsed_index_bytes=limits.parsed_index,
-        rendered_index_bytes=limits.rendered_index,
-        artifact_bytes=limits.artifact,
+        parsed_index_bytes=min(limits.parsed_index, own.parsed_index_bytes),
+        rendered_index_bytes=min(limits.rendered_index, own.rendered_index_bytes),
+        artifact_bytes=min(artifacts, default=None),
     )

@@ -76,7 +76,7 @@ class Arrival:
         self._total = int(length) if tells else None
         if self._fact and self._fact.size_bytes is not None and self._total not in (None, self._fact.size_bytes):
             raise DigestMismatch(subject, f"{self._fact.size_bytes} bytes", f"{self._total} bytes")
-        limits = self._order.repository.ecosystem.limits
+        limits = self._order.repository.limits
         cap = limits.parsed_index_bytes if self._is_document else limits.artifact_bytes
         if cap is not None and (self._total or 0) > cap:
             raise TooBig(f"{subject}: {self._total} bytes are more than the {cap} that are allowed")
@@ -87,7 +87,7 @@ class Arrival:
     async def _open_blob(self, reply: UpstreamReply) -> None:
         algorithms = [digest.algorithm for digest in self._wanted]
         self._hash = RunningHash(algorithms)
-        limits = self._order.repository.ecosystem.limits
+        limits = self._order.repository.limits
         cap = limits.parsed_index_bytes if self._is_document else limits.artifact_bytes
         coding = reply.headers.get("content-encoding") if self._is_document else ""
         self._decoder = decoder_of(coding, self._order.subject, cap) if cap is not None else None

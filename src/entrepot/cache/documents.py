@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 
 from entrepot.cache.counters import Counters
@@ -16,7 +17,7 @@ from entrepot.contracts.blobs import OpenBlob
 from entrepot.errors import Absent, StoreFailure
 from entrepot.model.entry import Entry, Fingerprint
 from entrepot.model.release import Document
-from entrepot.model.resource import Resource
+from entrepot.model.resource import Kind, Resource
 
 RECENT_SECONDS = 10.0
 """A document that was validated this recently is not asked about again for the sake of one missing file."""
@@ -104,6 +105,7 @@ class Documents:
             entry=sound,
             seen=entry.validated_at if entry is not None else None,
             examine=examine,
+            conditional=repository.rules.conditional,
         )
         return self._flights.launch(order)
 
@@ -130,9 +132,19 @@ class Documents:
     def find_entry(self, repository: Repository, resource: Resource) -> Entry | None:
         """The entry; None also while the catalog is out of order: then everything is a miss."""
         try:
-            return self._kit.catalog.find_entry(repository.name, resource.stored_key)
+            entry = self._kit.catalog.find_entry(repository.name, resource.stored_key)
         except StoreFailure:
             return None
+        return self._of_today(repository, resource, entry) if entry is not None else None
+
+    def _of_today(self, repository: Repository, resource: Resource, entry: Entry) -> Entry | None:
+        """After a change of address or credentials: what another upstream said must be said again by today's, and
+        only bytes that a published digest vouches for need not."""
+        if any(self._kit.fetcher.identity(name) == entry.upstream for name in repository.upstreams):
+            return entry
+        if resource.kind is Kind.ARTIFACT:
+            return entry if entry.published else None
+        return replace(entry, expired=True)
 
     async def stored_source(self, repository: Repository, resource: Resource, entry: Entry) -> Source | None:
         blob = await self._soundness.open(entry.sha256)

@@ -238,13 +238,14 @@ class Download:
             raise
 
     def _request_fields(self, upstream: str, no_cache: bool) -> list[tuple[str, str]]:
-        resource, entry = self._order.resource, self._order.entry
+        order = self._order
+        resource, entry = order.resource, order.entry
         fields = [("accept-encoding", ACCEPTED if resource.kind is Kind.INDEX else "identity")]
         if resource.accept:
             fields.append(("accept", resource.accept))
         if no_cache:
             fields += [("cache-control", "no-cache"), ("pragma", "no-cache")]
-        elif entry is not None and entry.upstream == self._kit.fetcher.identity(upstream):
+        elif entry is not None and order.conditional and entry.upstream == self._kit.fetcher.identity(upstream):
             if "etag" in entry.headers:
                 fields.append(("if-none-match", entry.headers.get("etag")))
             if "last-modified" in entry.headers:

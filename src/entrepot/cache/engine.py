@@ -161,11 +161,14 @@ class Engine:
             fact=fact,
             learn=(lambda: self._documents.learn(repository, resource)) if resource.listed_in else None,
             seen=seen.validated_at if seen is not None else None,
+            conditional=repository.rules.conditional,
             store_first=self._flights.is_suspect(f"{repository.name}/{resource.key}"),
         )
 
     def _launch(self, repository: Repository, resource: Resource, entry: Entry, seen: Entry) -> None:
         """Behind an answer that was given already."""
+        if self._flights.stopping:
+            return
         order = Order(
             repository=repository,
             resource=resource,
@@ -262,7 +265,7 @@ class Engine:
         if isinstance(step, Serve):
             answer = await self._indexes.from_entry(repository, resource, step.entry, ask)
             if answer is not None:
-                if step.refresh:
+                if step.refresh and not self._flights.stopping:
                     self._documents.launch(repository, resource, step.entry)
                 answer.trace = Trace(
                     outcome="stale" if step.detail else "hit", detail=step.detail, key=resource.stored_key

@@ -25,7 +25,7 @@ class Flights:
         self._kit, self._board, self._generation, self._background = kit, board, generation, background
         self._flying: dict[str, Flight] = {}
         self._suspects: dict[str, None] = {}
-        self._stopping = False
+        self.stopping = False
 
     def find(self, order: Order) -> Flight | None:
         flight = self._flying.get(_name(order))
@@ -40,7 +40,7 @@ class Flights:
         flight = self.find(order)
         if flight is not None:
             return flight, True
-        if self._stopping:
+        if self.stopping:
             raise UpstreamFailure(f"{order.subject}: the server is stopping")
         document = order.resource.kind is Kind.INDEX
         limits = self._kit.limits
@@ -51,7 +51,7 @@ class Flights:
         return flight, False
 
     def stop(self) -> None:
-        self._stopping = True
+        self.stopping = True
 
     async def _fly(self, order: Order, flight: Flight) -> None:
         claim: Claim | None = None

@@ -58,6 +58,8 @@ class Order:
     seen: datetime | None = None
     """When the entry was validated that this order was decided on; a later one in the catalog makes it needless."""
     method: str = "GET"
+    conditional: bool = True
+    """Whether `entry` is asked about by its validators; else it only stands by in case upstream fails."""
     store_first: bool = False
     """The last attempt brought wrong bytes: ask with no-cache, and let nothing go before it is verified."""
 

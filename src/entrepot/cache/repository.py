@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from entrepot.cache.freshness import FreshnessRules
-from entrepot.contracts.ecosystem import Ecosystem
+from entrepot.contracts.ecosystem import Ecosystem, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,5 +13,7 @@ class Repository:
     upstreams: tuple[str, ...]
     """Names, asked in this order until one has what is wanted."""
     rules: FreshnessRules
+    limits: Limits
+    """The configured ceilings, or tighter ones of the ecosystem."""
     verify_always: bool = True
     """Whether a file whose index cannot be read is an error (and not a file without a published digest)."""

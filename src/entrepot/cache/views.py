@@ -146,7 +146,7 @@ class Views:
         if rendered is None:
             self._hold(key, None)
             return None
-        cap = repository.ecosystem.limits.rendered_index_bytes
+        cap = repository.limits.rendered_index_bytes
         if len(rendered.body) > cap:
             raise TooBig(f"{repository.name}/{resource.key}: the rendered index is larger than {cap} bytes")
         packed = await _compressed(rendered.body)
