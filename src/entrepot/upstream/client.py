@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
+from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver
 
 from entrepot.contracts.clock import Clock
@@ -46,7 +47,7 @@ class AiohttpFetcher:
             settings.own_addresses,
             settings.allow_private,
         )
-        self._homes = Homes(self._guard, clock)
+        self._homes = Homes(self._guard, clock, resolver or ThreadedResolver(), settings.connect_timeout)
         self._sessions = {
             name: Sessions(upstream, self._guard, resolver, settings.trust_env) for name, upstream in upstreams.items()
         }

@@ -35,7 +35,7 @@ class Guard:
         self._named = frozenset(named)
         self._own = frozenset((_canonical(host), port) for host, port in own_addresses)
         self._allow_private = frozenset(host.lower() for host in allow_private)
-        self._homes: set[str] = set()
+        self._homes: dict[str, frozenset[str]] = {}
 
     def check_led(self, target: Target, upstream: UpstreamSettings) -> bool:
         """Judge a URL that an index or a redirect named; whether its addresses must be public.
@@ -56,10 +56,14 @@ class Guard:
             raise EgressRefused(f"{target.name}: not a public host, and not named by the configuration")
         return True
 
-    def add_homes(self, addresses: Iterable[str]) -> None:
-        """Addresses that configured upstreams have: contact with them is allowed already. Loopback is never one,
-        because there every port is another server."""
-        self._homes.update(address for address in addresses if not ipaddress.ip_address(address).is_loopback)
+    def set_homes(self, host: str, addresses: Iterable[str]) -> None:
+        """The addresses that a configured host has now: contact with them is allowed already. Loopback is never
+        one, because there every port is another server."""
+        far = (address for address in addresses if not ipaddress.ip_address(address.partition("%")[0]).is_loopback)
+        self._homes[host] = frozenset(far)
+
+    def _is_home(self, address: str) -> bool:
+        return any(address in homes for homes in self._homes.values())
 
     def check_own(self, target: Target) -> None:
         _, host, port = target.origin
@@ -75,7 +79,7 @@ class Guard:
     def public_socket(self, info: AddrInfoType) -> socket.socket:
         """A socket for an address that must be public, or a configured upstream's own: the one that is really
         connected to."""
-        if not (self._policy.is_public_address(info[4][0]) or info[4][0] in self._homes):
+        if not (self._policy.is_public_address(info[4][0]) or self._is_home(info[4][0])):
             raise AddressRefused
         return self.open_socket(info)
 

@@ -3,18 +3,22 @@
 import asyncio
 import socket
 
+from aiohttp.abc import AbstractResolver
+
 from entrepot.contracts.clock import Clock
 from entrepot.upstream.guard import Guard
 from entrepot.upstream.target import Target
 
 KNOWN_SECONDS = 300.0
+UNKNOWN_SECONDS = 30.0
 
 
 class Homes:
     """Resolves an upstream's own host before a host that it led to is judged (docs/decisions/gateways.md)."""
 
-    def __init__(self, guard: Guard, clock: Clock) -> None:
-        self._guard, self._clock = guard, clock
+    def __init__(self, guard: Guard, clock: Clock, resolver: AbstractResolver, patience: float) -> None:
+        """`patience`: seconds a look-up may take."""
+        self._guard, self._clock, self._resolver, self._patience = guard, clock, resolver, patience
         self._known: dict[str, float] = {}
 
     async def learn(self, base: Target) -> None:
@@ -24,8 +28,11 @@ class Homes:
         if now < self._known.get(host, 0.0):
             return
         try:
-            infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError:
+            async with asyncio.timeout(self._patience):
+                results = await self._resolver.resolve(host, port, socket.AF_UNSPEC)
+        except (OSError, TimeoutError):
+            self._known[host] = now + UNKNOWN_SECONDS
+            self._guard.set_homes(host, ())
             return
         self._known[host] = now + KNOWN_SECONDS
-        self._guard.add_homes(str(info[4][0]) for info in infos)
+        self._guard.set_homes(host, [result["host"] for result in results])
