@@ -52,6 +52,8 @@ from entrepot.web.app import App, Lifetime
 from entrepot.web.control import ControlSocket, Verb
 from entrepot.web.door import Door, Identity
 from entrepot.web.hot import HotAnswers
+from entrepot.web.keeping import Keeper
+from entrepot.web.ledger import Ledger
 from entrepot.web.proxy import Proxy
 from entrepot.web.sending import Sender
 from entrepot.web.status import Status
@@ -165,19 +167,26 @@ class Workshop:
         hot = HotAnswers(settings.storage.memory, settings.storage.open_files)
         sender = Sender()
         self.log = AccessLog(settings.server.access_log, self._clock.timestamp)
+        ledger = Ledger(self.counters, self.log)
+        keeper = Keeper(
+            hot=hot,
+            catalog=self.catalog,
+            generation=self.generation,
+            clock=self._clock,
+            counters=self.counters,
+            ledger=ledger,
+        )
         proxy = Proxy(
             repositories=self.repositories,
             engine=self.engine,
-            catalog=self.catalog,
             door=door,
-            hot=hot,
             sender=sender,
-            log=self.log,
-            counters=self.counters,
-            generation=self.generation,
+            keeper=keeper,
+            ledger=ledger,
             clock=self._clock,
             knows_session=self._knows_session,
             is_own_via=self.fetcher.own_via,
+            own_via=self.fetcher.via,
             request_body_limit=settings.limits.request_body,
             warning_header=settings.compat.warning_header,
         )
@@ -191,6 +200,7 @@ class Workshop:
         )
         return App(
             proxy=proxy,
+            keeper=keeper,
             status=self.status,
             door=door,
             hot=hot,

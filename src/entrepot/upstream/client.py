@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver
 
 from entrepot.contracts.clock import Clock
@@ -11,7 +10,7 @@ from entrepot.contracts.fetcher import Ask
 from entrepot.errors import EgressRefused, UpstreamFailure
 from entrepot.upstream.address import AddressPolicy
 from entrepot.upstream.auth import identity_of
-from entrepot.upstream.exchange import SAFE, Exchange, Hop, own_via
+from entrepot.upstream.exchange import SAFE, Exchange, Hop, own_via, via_of
 from entrepot.upstream.guard import Guard
 from entrepot.upstream.health import Health
 from entrepot.upstream.homes import Homes
@@ -47,7 +46,7 @@ class AiohttpFetcher:
             settings.own_addresses,
             settings.allow_private,
         )
-        self._homes = Homes(self._guard, clock, resolver or ThreadedResolver(), settings.connect_timeout)
+        self._homes = Homes(self._guard, clock, resolver, settings.connect_timeout)
         self._sessions = {
             name: Sessions(upstream, self._guard, resolver, settings.trust_env) for name, upstream in upstreams.items()
         }
@@ -86,6 +85,11 @@ class AiohttpFetcher:
         patterns = self._upstreams[upstream].owns
         # Names that differ in case only are one to some registries: rather keep too many at home.
         return any(fnmatchcase(package.lower(), pattern.lower()) for pattern in patterns)
+
+    @property
+    def via(self) -> str:
+        """The Via field that tells who we are."""
+        return via_of(self._settings.instance)
 
     def own_via(self, text: str) -> bool:
         """Whether a Via field (RFC 9110 §7.6.3) names us."""

@@ -117,11 +117,16 @@ class Exchange:
         fields.setdefault("accept-encoding", "identity")
         fields["user-agent"] = self._settings.user_agent
         before = hop.ask.headers.get("via")
-        us = f"1.1 {_pseudonym(self._settings.instance)}"
+        us = via_of(self._settings.instance)
         fields["via"] = f"{before}, {us}" if before else us
         for name, value in auth_fields(hop.auth):
             fields[name] = value
         return fields
+
+
+def via_of(instance: str) -> str:
+    """Our Via field."""
+    return f"1.1 {_pseudonym(instance)}"
 
 
 def own_via(text: str, instance: str) -> bool:

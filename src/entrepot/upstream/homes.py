@@ -3,6 +3,7 @@
 import asyncio
 import socket
 
+from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver
 
 from entrepot.contracts.clock import Clock
@@ -16,8 +17,8 @@ UNKNOWN_SECONDS = 30.0
 class Homes:
     """Resolves an upstream's own host before a host that it led to is judged (docs/decisions/gateways.md)."""
 
-    def __init__(self, guard: Guard, clock: Clock, resolver: AbstractResolver, patience: float) -> None:
-        """`patience`: seconds a look-up may take."""
+    def __init__(self, guard: Guard, clock: Clock, resolver: AbstractResolver | None, patience: float) -> None:
+        """`patience`: seconds a look-up may take. Made before the event loop runs, as a server's parts are."""
         self._guard, self._clock, self._resolver, self._patience = guard, clock, resolver, patience
         self._known: dict[str, float] = {}
 
@@ -27,6 +28,8 @@ class Homes:
         now = self._clock.timestamp()
         if now < self._known.get(host, 0.0):
             return
+        # aiohttp's resolver belongs to the loop that runs when it is made.
+        self._resolver = self._resolver or ThreadedResolver()
         try:
             async with asyncio.timeout(self._patience):
                 results = await self._resolver.resolve(host, port, socket.AF_UNSPEC)

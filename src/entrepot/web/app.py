@@ -12,6 +12,7 @@ from entrepot.errors import EntrepotError
 from entrepot.web.access import AccessLog
 from entrepot.web.door import Door
 from entrepot.web.hot import Hot, HotAnswers, Key
+from entrepot.web.keeping import Keeper
 from entrepot.web.proxy import Proxy
 from entrepot.web.sending import Send, Sender
 from entrepot.web.status import Status
@@ -42,6 +43,7 @@ class App:
         self,
         *,
         proxy: Proxy,
+        keeper: Keeper,
         status: Status,
         door: Door,
         hot: HotAnswers,
@@ -53,7 +55,7 @@ class App:
     ) -> None:
         self._proxy, self._status, self._door, self._hot = proxy, status, door, hot
         self._sender, self._log, self._generation, self._clock = sender, log, generation, clock
-        self._lifetime = lifetime
+        self._lifetime, self._keeper = lifetime, keeper
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,7 +78,9 @@ class App:
         hot = self._hot.find(key)
         if hot is not None and not special:
             now = self._clock.timestamp()
-            if now < hot.fresh_until and (hot.generation == self._generation.value() or self._proxy.still_current(hot)):
+            if now < hot.fresh_until and (
+                hot.generation == self._generation.value() or self._keeper.still_current(hot)
+            ):
                 if await self._send_hot(scope, send, key, hot, now, began):
                     return
             else:
@@ -107,7 +111,7 @@ class App:
                 counts.hits += 1
                 counts.bytes_sent += hot.size_bytes
                 counts.bytes_saved += hot.size_bytes
-        self._proxy.used(hot.sha256, now)
+        self._keeper.used(hot.sha256, now)
         if self._log.enabled:
             client = scope["client"]
             self._log.add(

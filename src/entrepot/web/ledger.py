@@ -1,0 +1,102 @@
+"""One count and one line for each request; and what it is told of the cache in its answer."""
+
+from time import perf_counter
+
+from entrepot.cache.answer import Answer, Trace
+from entrepot.cache.counters import Counters, Counts
+from entrepot.web.access import AccessLog, quoted
+from entrepot.web.mounts import Mounted
+from entrepot.web.visit import Visit
+
+_COUNTED = {
+    "hit": "hits",
+    "stale": "stale",
+    "miss": "misses",
+    "joined": "joined",
+    "revalidated": "revalidated",
+    "pass": "passed",
+    "refused": "refused",
+    "absent": "absent",
+    "error": "errors",
+}
+
+
+class Ledger:
+    def __init__(self, counters: Counters, log: AccessLog) -> None:
+        self._counters, self._log = counters, log
+
+    def book(self, visit: Visit) -> None:
+        trace, mounted = visit.trace, visit.mounted
+        if mounted is not None:
+            self._count(self._counters.of(mounted.repository.name), visit)
+            if mounted.session:
+                self._count(self._counters.of_session(mounted.session, mounted.repository.name), visit)
+        if self._log.enabled:
+            client = visit.scope["client"]
+            line = self.line(visit, mounted, visit.status, visit.sent, trace)
+            self._log.add(
+                f'{{"time":"{self._log.stamp()}","client":"{client[0] if client else ""}",{line},'
+                f'"ms":{(perf_counter() - visit.began) * 1000:.2f}}}'
+            )
+
+    def _count(self, counts: Counts, visit: Visit) -> None:
+        counts.requests += 1
+        counts.bytes_sent += visit.sent
+        name = _COUNTED[visit.trace.outcome]
+        setattr(counts, name, getattr(counts, name) + 1)
+        if visit.trace.outcome in ("hit", "stale", "joined", "revalidated"):
+            counts.bytes_saved += visit.sent
+
+    def line(self, visit: Visit, mounted: Mounted | None, status: int, sent: int, trace: Trace) -> str:
+        """The access log's fields, without time and duration."""
+        path = visit.scope["raw_path"].decode("latin-1")
+        fields = [f'"method":{quoted(visit.method)}', f'"path":{quoted(path)}', f'"status":{status}', f'"bytes":{sent}']
+        if mounted is not None:
+            fields.append(f'"repository":"{mounted.repository.name}"')
+            if mounted.session:
+                fields.append(f'"session":"{mounted.session}"')
+        fields.append(f'"cache":"{trace.outcome}"')
+        for name, value in (("detail", trace.detail), ("key", trace.key), ("error", trace.error)):
+            if value:
+                fields.append(f'"{name}":{quoted(value)}')
+        fields += _upstream_fields(trace)
+        return ",".join(fields)
+
+
+def cache_status(trace: Trace) -> str:
+    detail = f"; detail={trace.detail}" if trace.detail else ""
+    match trace.outcome:
+        case "hit":
+            return f"entrepot; hit{detail}"
+        case "stale":
+            return f"entrepot; hit; fwd=stale{detail}" if trace.flight else f"entrepot; hit; ttl=-1{detail}"
+        case "joined":
+            return f"entrepot; fwd=miss; collapsed{detail}"
+        case "revalidated":
+            return f"entrepot; fwd=stale; fwd-status=304{detail}"
+        case "pass":
+            return f"entrepot; fwd=bypass{detail}"
+    return f"entrepot; fwd=miss; stored{detail}"
+
+
+def validated_at(answer: Answer) -> float:
+    """Seconds since the epoch from which the answer's Age counts."""
+    assert answer.entry is not None
+    age = answer.entry.headers.get("age")
+    return answer.entry.validated_at.timestamp() - (float(age) if age.isascii() and age.isdigit() else 0.0)
+
+
+def _upstream_fields(trace: Trace) -> list[str]:
+    status, cost, name = trace.upstream_status, 0, trace.upstream
+    requests = 1 if status else 0
+    if trace.flight is not None and trace.outcome != "joined":
+        flight = trace.flight.trace
+        status, cost, name, requests = flight.status, flight.bytes, flight.upstream, flight.requests
+    if not requests:
+        return []
+    return [
+        f'"upstream":{quoted(name)}',
+        f'"upstream_status":{status}',
+        f'"upstream_bytes":{cost}',
+        f'"upstream_requests":{requests}',
+    ]

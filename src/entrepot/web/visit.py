@@ -1,0 +1,88 @@
+"""One request on its way through, and what of it the cache wants to know."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from entrepot.cache.answer import Trace
+from entrepot.cache.ask import ClientAsk
+from entrepot.cache.plan import Wish
+from entrepot.cache.ranges import Conditions
+from entrepot.errors import BadRequest, TooLarge
+from entrepot.model.headers import Headers, parse_directives
+from entrepot.web.hot import Key
+from entrepot.web.mounts import Mounted
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """One request on its way through."""
+
+    scope: Mapping[str, Any]
+    key: Key
+    began: float
+    headers: Headers
+    mounted: Mounted | None = None
+    started: bool = False
+    status: int = 0
+    sent: int = 0
+    trace: Trace
+
+    @property
+    def method(self) -> str:
+        return str(self.scope["method"])
+
+
+def ask_of(visit: Visit, base: str, body: bytes) -> ClientAsk:
+    """`base`: our absolute URL of the repository."""
+    headers = visit.headers
+    directives = parse_directives(headers.get("cache-control"))
+    return ClientAsk(
+        method=visit.method,
+        conditions=conditions_of(headers),
+        wish=Wish(
+            stored_only="only-if-cached" in directives,
+            no_cache="no-cache" in directives or directives.get("max-age") == "0",
+        ),
+        base=base,
+        gzip=takes_gzip(headers.get("accept-encoding")),
+        headers=headers,
+        body=body,
+    )
+
+
+def conditions_of(headers: Headers) -> Conditions:
+    return Conditions(
+        if_match=headers.get("if-match"),
+        if_none_match=headers.get("if-none-match"),
+        if_modified_since=headers.get("if-modified-since"),
+        if_unmodified_since=headers.get("if-unmodified-since"),
+        if_range=headers.get("if-range"),
+        range=headers.get("range"),
+    )
+
+
+def takes_gzip(field: str) -> bool:
+    for part in field.lower().split(","):
+        name, _, weight = part.partition(";")
+        if name.strip() in ("gzip", "x-gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """All of a request's body. Raises TooLarge beyond `limit` bytes."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("the request's body ended early")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"the request's body is larger than {limit} bytes")
+        parts.append(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
