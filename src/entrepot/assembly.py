@@ -351,7 +351,7 @@ def repositories_of(blueprint: Blueprint) -> dict[str, Repository]:
         made[name] = Repository(
             name=name,
             ecosystem=ecosystem,
-            upstreams=tuple(_upstream_key(name, upstream) for upstream in upstreams),
+            upstreams=tuple(upstream.name for upstream in upstreams),
             rules=rules_of(settings, ecosystem),
             limits=limits_of(blueprint.settings, ecosystem),
             verify_always=settings.verify == "always",
@@ -378,20 +378,12 @@ def rules_of(settings: RepositorySettings, ecosystem: Ecosystem) -> FreshnessRul
 
 
 def upstreams_of(blueprint: Blueprint) -> dict[str, UpstreamSettings]:
-    """Every upstream of every repository, secrets read. Raises ConfigError."""
-    found = {}
-    for repository, upstreams in blueprint.resolved.upstreams.items():
-        for upstream in upstreams:
-            key = _upstream_key(repository, upstream)
-            found[key] = _upstream_settings(key, upstream, blueprint.environment)
-    return found
+    """Every upstream of every repository by its name, secrets read. Raises ConfigError."""
+    upstreams = (upstream for known in blueprint.resolved.upstreams.values() for upstream in known)
+    return {upstream.name: _upstream_settings(upstream, blueprint.environment) for upstream in upstreams}
 
 
-def _upstream_key(repository: str, upstream: ResolvedUpstream) -> str:
-    return upstream.name if not upstream.discovered else f"{repository}:{upstream.name}"
-
-
-def _upstream_settings(key: str, upstream: ResolvedUpstream, environment: Mapping[str, str]) -> UpstreamSettings:
+def _upstream_settings(upstream: ResolvedUpstream, environment: Mapping[str, str]) -> UpstreamSettings:
     settings = upstream.settings
     auth = Auth()
     if settings.auth is not None:
@@ -401,7 +393,7 @@ def _upstream_settings(key: str, upstream: ResolvedUpstream, environment: Mappin
         )
     hosts = settings.download_hosts
     return UpstreamSettings(
-        name=key,
+        name=upstream.name,
         url=settings.url,
         auth=auth,
         ca_file=settings.ca_file,
