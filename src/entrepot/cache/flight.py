@@ -1,6 +1,7 @@
 """One download, many readers. Readers join whenever they like and start anywhere; none of them can stop it."""
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -67,7 +68,6 @@ class Flight:
         """The request that brings the body; None where another process asks."""
         self.fallback: Keep | Drop | Fail | None = None
         """After a failed validation: what became of the stored entry."""
-        self._retired = False
         self._changed = asyncio.Event()
         self._file: OpenBlob | None = None
         self._window = _Window(window_limit)
@@ -79,6 +79,9 @@ class Flight:
     def begin(self, head: Head, file: OpenBlob | None) -> None:
         """Headers are there; `file` is where appended bytes can be read (None: the disk takes nothing)."""
         self.total, self._file = head.total, file
+        if file is not None:
+            # Who still holds the flight, in an answer that was not begun yet, can read it: the file goes with it.
+            weakref.finalize(self, file.close)
         if not self.head.done():
             self.head.set_result(head)
 
@@ -181,17 +184,6 @@ class Flight:
         self.readers -= 1
         self._window.positions.pop(id(reader), None)
         self._window.trim()
-        self._close_if_idle()
-
-    def retire(self) -> None:
-        """No new readers will come: the file is closed when the last one leaves."""
-        self._retired = True
-        self._close_if_idle()
-
-    def _close_if_idle(self) -> None:
-        if self._retired and self.readers == 0 and self._file is not None:
-            self._file.close()
-            self._file = None
 
     def moved(self) -> None:
         if self.spilling:

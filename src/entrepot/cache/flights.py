@@ -73,7 +73,6 @@ class Flights:
             raise
         finally:
             self._forget(order, flight)
-            flight.retire()
 
     async def _claim(self, order: Order, flight: Flight) -> Claim | None:
         """The lead; None when another process led and the flight has its end."""
