@@ -16,6 +16,10 @@ InThread = Callable[[Callable[[int, int], bytes], int, int], Awaitable[bytes]]
 """Runs a read that waits for the disk (as asyncio.to_thread does)."""
 
 
+JOIN_SECONDS = 5.0
+"""How long a download whose disk failed waits for its first reader: an answer is on its way to it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """What is known of a body before it is whole."""
@@ -128,11 +132,19 @@ class Flight:
 
     async def spill(self, data: bytes) -> None:
         """Add to the window; waits while it is full and somebody still reads."""
-        while self._window.is_full and self.readers and self.streamed:
-            await self._window.room()
+        while self._window.is_full and self.streamed and await self._makes_room():
+            pass
         if self._window.is_full:
             raise StoreFailure(f"{self.subject}: the disk takes no bytes, and the rest does not fit into memory")
         self._window.add(data)
+
+    async def _makes_room(self) -> bool:
+        """Wait for a reader to take something; False when there is none, and none comes."""
+        try:
+            await asyncio.wait_for(self._window.room(), None if self.readers else JOIN_SECONDS)
+        except TimeoutError:
+            return self.readers > 0
+        return True
 
     def _wake(self) -> None:
         self._changed.set()
@@ -145,7 +157,7 @@ class Flight:
 
     def joinable(self, start: int) -> bool:
         """Whether a reader that starts there can still get everything."""
-        return self.error is None and not (self.spilling and start < self._window.first and self._file is None)
+        return self.error is None and not (self._window.lost_some and start < self._window.first)
 
     async def wait_released(self, offset: int) -> None:
         """Return when bytes behind `offset` may be read, or there will be none; raise if the flight failed."""
@@ -243,6 +255,11 @@ class _Window:
 
     def open_at(self, offset: int) -> None:
         self.start = self.first = offset
+
+    @property
+    def lost_some(self) -> bool:
+        """Whether bytes were dropped that are in no file either."""
+        return self.start is not None and self.first > self.start
 
     @property
     def is_full(self) -> bool:
