@@ -1,0 +1,6 @@
+"""The only place that chooses implementations: from settings to a running application."""
+
+from entrepot.assembly.blueprint import Blueprint, new_instance
+from entrepot.assembly.workshop import Workshop
+
+__all__ = ["Blueprint", "Workshop", "new_instance"]

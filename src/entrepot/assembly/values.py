@@ -1,0 +1,101 @@
+"""From settings to the values that the parts are made of."""
+
+from collections.abc import Mapping
+from ipaddress import ip_network
+
+from entrepot.assembly.blueprint import Blueprint
+from entrepot.cache.freshness import FreshnessRules
+from entrepot.cache.repository import Repository
+from entrepot.config.discovery import ResolvedUpstream
+from entrepot.config.names import split_listener
+from entrepot.config.repository import Repository as RepositorySettings
+from entrepot.config.secrets import read_secret
+from entrepot.config.settings import Settings
+from entrepot.contracts.ecosystem import Ecosystem
+from entrepot.contracts.ecosystem import Limits as EcosystemLimits
+from entrepot.upstream.settings import Auth, AuthKind, Secret, UpstreamSettings
+from entrepot.web.door import Identity
+
+
+def repositories_of(blueprint: Blueprint) -> dict[str, Repository]:
+    """Those with a known upstream."""
+    made = {}
+    for name, upstreams in blueprint.resolved.upstreams.items():
+        settings = blueprint.settings.repositories[name]
+        ecosystem = blueprint.ecosystems[settings.ecosystem](blueprint.resolved.options[name])
+        made[name] = Repository(
+            name=name,
+            ecosystem=ecosystem,
+            upstreams=tuple(upstream.name for upstream in upstreams),
+            rules=rules_of(settings, ecosystem),
+            limits=limits_of(blueprint.settings, ecosystem),
+            verify_always=settings.verify == "always",
+        )
+    return made
+
+
+def rules_of(settings: RepositorySettings, ecosystem: Ecosystem) -> FreshnessRules:
+    freshness, stale = settings.freshness, settings.stale
+    obey = settings.obey_no_store
+    return FreshnessRules(
+        mutable_ttl=freshness.mutable_ttl,
+        immutable_ttl=freshness.immutable_ttl,
+        conditional=freshness.revalidate == "conditional",
+        negative_ttl=freshness.negative_ttl,
+        while_revalidate=stale.while_revalidate,
+        if_error=stale.if_error,
+        backoff=stale.error_backoff,
+        gone=settings.on_gone,
+        forbidden=settings.on_forbidden,
+        obey_no_store=ecosystem.name == "generic" if obey is None else obey,
+        honour_client_no_cache=settings.honour_client_no_cache,
+    )
+
+
+def upstreams_of(blueprint: Blueprint) -> dict[str, UpstreamSettings]:
+    """Every upstream of every repository by its name, secrets read. Raises ConfigError."""
+    upstreams = (upstream for known in blueprint.resolved.upstreams.values() for upstream in known)
+    return {upstream.name: _upstream_settings(upstream, blueprint.environment) for upstream in upstreams}
+
+
+def _upstream_settings(upstream: ResolvedUpstream, environment: Mapping[str, str]) -> UpstreamSettings:
+    settings = upstream.settings
+    auth = Auth()
+    if settings.auth is not None:
+        secret = Secret(read_secret(settings.auth, environment).get_secret_value())
+        auth = Auth(
+            kind=AuthKind(settings.auth.kind), secret=secret, user=settings.auth.username, header=settings.auth.name
+        )
+    hosts = settings.download_hosts
+    return UpstreamSettings(
+        name=upstream.name,
+        url=settings.url,
+        auth=auth,
+        ca_file=settings.ca_file,
+        http_proxy=settings.http_proxy,
+        max_connections=settings.max_connections,
+        owns=settings.owns,
+        download_hosts=hosts if isinstance(hosts, tuple) else "index",
+        discovered=upstream.discovered,
+    )
+
+
+def identity_of(settings: Settings) -> Identity:
+    return Identity(
+        listen=split_listener(settings.server.listen),
+        public_url=settings.server.public_url,
+        allowed_hosts=settings.server.allowed_hosts,
+        trusted_proxies=tuple(ip_network(network) for network in settings.server.trusted_proxies),
+        tls=bool(settings.server.tls_certificate),
+    )
+
+
+def limits_of(settings: Settings, ecosystem: Ecosystem) -> EcosystemLimits:
+    """The tighter of what the configuration and the ecosystem allow."""
+    limits, own = settings.limits, ecosystem.limits
+    artifacts = [cap for cap in (limits.artifact, own.artifact_bytes) if cap is not None]
+    return EcosystemLimits(
+        parsed_index_bytes=min(limits.parsed_index, own.parsed_index_bytes),
+        rendered_index_bytes=min(limits.rendered_index, own.rendered_index_bytes),
+        artifact_bytes=min(artifacts, default=None),
+    )
