@@ -23,6 +23,7 @@ EntrepotError
 │   ├── VersionChanged    502  they differ from what this name had before
 │   └── UnreadableIndex   502  an index that cannot be parsed
 ├── StoreFailure          503  the local disk or catalog failed
+├── ServerEnding          503  the server takes no new sessions, because it is about to end
 ├── ConfigError            -   the configuration is wrong: file, line, remedy
 └── InternalError         500  a defect of ours
 """
@@ -151,6 +152,7 @@ class VersionChanged(BadContent):
             f"{subject}: the bytes under this name changed: remembered {remembered}, received {got}; "
             f"an operator can take the new bytes with `entrepot accept {subject}`"
         )
+        self.got = got
 
 
 class UnreadableIndex(BadContent):
@@ -159,6 +161,10 @@ class UnreadableIndex(BadContent):
 
 class StoreFailure(EntrepotError):
     status, code = 503, "store-failure"
+
+
+class ServerEnding(EntrepotError):
+    status, code = 503, "server-ending"
 
 
 class ConfigError(EntrepotError):

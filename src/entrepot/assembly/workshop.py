@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import signal
 from collections.abc import Mapping
 
 from entrepot import __version__
@@ -17,6 +18,7 @@ from entrepot.cache.engine import Engine
 from entrepot.cache.facts import FactBook
 from entrepot.cache.flights import Flights
 from entrepot.cache.indexes import Indexes
+from entrepot.cache.inspection import Inspection
 from entrepot.cache.janitor import Janitor
 from entrepot.cache.operations import Operations
 from entrepot.cache.order import Kit, Limits
@@ -25,8 +27,7 @@ from entrepot.cache.soundness import Soundness
 from entrepot.cache.tally import SAVE_SECONDS, Tally
 from entrepot.cache.views import Views
 from entrepot.catalog.sqlite import SqliteCatalog
-from entrepot.config.addresses import own_addresses
-from entrepot.config.names import split_listener
+from entrepot.config.addresses import base_url, own_addresses
 from entrepot.contracts.board import Board, Generation
 from entrepot.errors import StoreFailure
 from entrepot.storage.board import FileBoard, FileGeneration
@@ -43,7 +44,12 @@ from entrepot.web.keeping import Keeper
 from entrepot.web.ledger import Ledger
 from entrepot.web.proxy import Proxy
 from entrepot.web.sending import Sender
+from entrepot.web.sessions import Sessions
 from entrepot.web.status import Status
+from entrepot.web.verbs import Verbs
+
+FIRST_SESSION_SECONDS = 10.0
+"""A private server that nobody uses within this time was started by somebody who is gone."""
 
 _log = logging.getLogger("entrepot")
 
@@ -67,9 +73,18 @@ class Workshop:
         self.tally = Tally(run / "counts", self.counters)
         self.background = Background()
         self.repositories = repositories_of(blueprint)
-        self.sessions: set[str] = set()
+        self.sessions = Sessions(private=blueprint.private)
         self.fetcher = self._make_fetcher()
         self._make_engine()
+        self._door = Door(identity_of(self._settings))
+        self._status = Status(
+            door=self._door,
+            catalog=self.catalog,
+            blobs=self.blobs,
+            totals=self.tally.totals,
+            repositories=self.repositories,
+            metrics_open=self._settings.metrics.open,
+        )
         self._control_lock = -1
         self._control: ControlSocket | None = None
 
@@ -96,7 +111,9 @@ class Workshop:
     def _make_engine(self) -> None:
         flight = self._settings.flight
         limits = Limits(whole_bytes=flight.hold, resumes=flight.resumes, window_bytes=flight.window)
-        kit = Kit(fetcher=self.fetcher, blobs=self.blobs, catalog=self.catalog, clock=self._clock, limits=limits)
+        kit = self._kit = Kit(
+            fetcher=self.fetcher, blobs=self.blobs, catalog=self.catalog, clock=self._clock, limits=limits
+        )
         derived = DerivedBlobs(self.blobs, self.catalog)
         soundness = Soundness(self.blobs, self.catalog, self._count_quarantine)
         self.flights = Flights(kit, self._board, self.generation, self.background)
@@ -115,7 +132,6 @@ class Workshop:
     def make_app(self) -> App:
         """The ASGI application. Its lifespan opens and closes everything else."""
         settings = self._settings
-        door = Door(identity_of(settings))
         hot = HotAnswers(settings.storage.memory, settings.storage.open_files)
         sender = Sender()
         self.log = AccessLog(settings.server.access_log, self._clock.timestamp)
@@ -131,30 +147,22 @@ class Workshop:
         proxy = Proxy(
             repositories=self.repositories,
             engine=self.engine,
-            door=door,
+            door=self._door,
             sender=sender,
             keeper=keeper,
             ledger=ledger,
             clock=self._clock,
-            knows_session=self._knows_session,
+            knows_session=self.sessions.knows,
             is_own_via=self.fetcher.own_via,
             own_via=self.fetcher.via,
             request_body_limit=settings.limits.request_body,
             warning_header=settings.compat.warning_header,
         )
-        self.status = Status(
-            door=door,
-            catalog=self.catalog,
-            blobs=self.blobs,
-            totals=self.tally.totals,
-            repositories=self.repositories,
-            metrics_open=settings.metrics.open,
-        )
         return App(
             proxy=proxy,
             keeper=keeper,
-            status=self.status,
-            door=door,
+            status=self._status,
+            door=self._door,
             hot=hot,
             sender=sender,
             log=self.log,
@@ -163,9 +171,6 @@ class Workshop:
             lifetime=Lifetime(start=self.start, stop=self.stop),
         )
 
-    def _knows_session(self, name: str) -> bool:
-        return not self._blueprint.private or name in self.sessions
-
     # --- life -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -173,16 +178,21 @@ class Workshop:
 
     async def stop(self) -> None:
         """Finish what is under way, as long as the settings allow; then write down and close everything."""
+        self.sessions.refuse()
         self.flights.stop()
         self._keeping.cancel()
         await self.background.drain(self._settings.server.shutdown_timeout)
         if self._control is not None:
             await self._control.close()
             await self._back_up()
+        self.log.close()
+        await self.close()
+
+    async def close(self) -> None:
+        """What was opened by making this; all there is to do where nothing was served."""
         self.tally.save()
         await self.fetcher.close()
         await self.catalog.close()
-        self.log.close()
 
     async def _keep(self) -> None:
         """Counts for the others, and, in one worker of each server, the control socket, janitor and backups."""
@@ -199,13 +209,15 @@ class Workshop:
                 _log.warning("counts could not be saved: %s", error.strerror)
 
     async def _lead_when_free(self, group: asyncio.TaskGroup) -> None:
-        while not self._try_lead():
+        while not self._try_lead():  # noqa: ASYNC110 - the lock belongs to another process
             await asyncio.sleep(1.0)
         self._control = ControlSocket(self._blueprint.data / "control.sock", self.verbs())
         await self._control.open()
         storage = self._settings.storage
         group.create_task(self.janitor.work(evict_every=10.0, sweep_every=storage.sweep_interval))
         group.create_task(self._keep_backups())
+        if self._blueprint.private:
+            group.create_task(self._end_when_left())
 
     def _try_lead(self) -> bool:
         if self._control_lock < 0:
@@ -228,64 +240,35 @@ class Workshop:
         except StoreFailure as failure:
             _log.error("the catalog could not be backed up: %s", failure)
 
-    def verbs(self) -> dict[str, Verb]:
+    # --- the control socket -----------------------------------------------------------------------------------------
+
+    def verbs(self) -> Mapping[str, Verb]:
         """What the control socket understands."""
-        operations = self.operations
+        verbs = Verbs(
+            operations=self.operations,
+            inspection=Inspection(self._kit, self.repositories, self.engine, self.janitor),
+            sessions=self.sessions,
+            metrics=self._status.metrics,
+            about=self._about(),
+            settling=SAVE_SECONDS if self._settings.server.workers > 1 else 0.0,
+        )
+        return verbs.table()
 
-        async def ping(_: Mapping[str, object]) -> object:
-            host, port = split_listener(self._settings.server.listen)
-            return {
-                "version": __version__,
-                "pid": os.getpid(),
-                "host": host,
-                "port": port,
-                "private": self._blueprint.private,
-                "repositories": list(self.repositories),
-            }
-
-        async def stats(_: Mapping[str, object]) -> object:
-            return await asyncio.to_thread(operations.stats)
-
-        async def metrics(_: Mapping[str, object]) -> object:
-            return (await asyncio.to_thread(self.status.metrics)).decode()
-
-        async def purge(arguments: Mapping[str, object]) -> object:
-            return await operations.purge(str(arguments["target"]))
-
-        async def invalidate(arguments: Mapping[str, object]) -> object:
-            return await operations.invalidate(str(arguments["target"]))
-
-        async def forget(arguments: Mapping[str, object]) -> object:
-            return await operations.forget(str(arguments["target"]))
-
-        async def accept(arguments: Mapping[str, object]) -> object:
-            done = await operations.accept(str(arguments["target"]), str(arguments.get("sha256", "")))
-            return {"key": done.key, "remembered": done.remembered, "stored": done.stored}
-
-        async def open_session(arguments: Mapping[str, object]) -> object:
-            self.sessions.add(str(arguments["name"]))
-            return {}
-
-        async def session(arguments: Mapping[str, object]) -> object:
-            return await asyncio.to_thread(operations.session, str(arguments["name"]))
-
-        async def close_session(arguments: Mapping[str, object]) -> object:
-            self.sessions.discard(str(arguments["name"]))
-            return {"left": len(self.sessions)}
-
-        async def sweep(_: Mapping[str, object]) -> object:
-            return await operations.sweep()
-
+    def _about(self) -> Mapping[str, object]:
+        """Which server this is, and where clients reach it."""
         return {
-            "ping": ping,
-            "stats": stats,
-            "metrics": metrics,
-            "purge": purge,
-            "invalidate": invalidate,
-            "forget": forget,
-            "accept": accept,
-            "open-session": open_session,
-            "session": session,
-            "close-session": close_session,
-            "sweep": sweep,
+            "version": __version__,
+            "pid": os.getpid(),
+            "url": base_url(self._settings.server),
+            "private": self._blueprint.private,
+            "repositories": {name: one.ecosystem.name for name, one in self.repositories.items()},
         }
+
+    async def _end_when_left(self) -> None:
+        """A private server ends with its last user; what is under way for the next one is finished first."""
+        while True:
+            await self.sessions.wait_until_left(FIRST_SESSION_SECONDS)
+            await self.background.settle(self._settings.server.shutdown_timeout)
+            if self.sessions.end():
+                break
+        os.kill(os.getppid(), signal.SIGTERM)

@@ -22,10 +22,14 @@ class Background:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("background work failed: %s", task.get_name(), exc_info=error)
 
-    async def drain(self, seconds: float) -> None:
-        """Wait for what is running, then end it."""
+    async def settle(self, seconds: float) -> None:
+        """Wait for what is running now, at most so long."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for what is running, then end it."""
+        await self.settle(seconds)
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:

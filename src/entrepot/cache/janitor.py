@@ -67,7 +67,7 @@ class Janitor:
         for sha256 in digests:
             if self._kit.catalog.find_blob(sha256) is None:
                 unknown.append(sha256)
-            elif await self._is_right(sha256):
+            elif await self.check(sha256):
                 read += 1
             else:
                 quarantined += 1
@@ -75,7 +75,8 @@ class Janitor:
         orphans = await self._remove_orphans(unknown, len(digests))
         return Swept(read=read, quarantined=quarantined, orphans=orphans)
 
-    async def _is_right(self, sha256: str) -> bool:
+    async def check(self, sha256: str) -> bool:
+        """Whether the stored file is what it should be, or gone; a wrong one goes into quarantine."""
         blob = self._kit.blobs.open(sha256)
         if blob is None:
             return True

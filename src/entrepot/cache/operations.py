@@ -1,5 +1,7 @@
 """What an operator can do to a cache while it runs: look, mark, delete, accept, forget."""
 
+import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
@@ -9,10 +11,13 @@ from entrepot.cache.janitor import Janitor
 from entrepot.cache.order import Kit
 from entrepot.cache.repository import Repository
 from entrepot.cache.tally import Tally
+from entrepot.cache.targets import PackageTarget, Target, find_targets
 from entrepot.contracts.board import Generation
 from entrepot.errors import BadRequest, NotServed
+from entrepot.model.digest import parse_hex
 from entrepot.model.entry import Entry, Remembered
-from entrepot.model.resource import Reply, Request
+
+_log = logging.getLogger("entrepot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,7 @@ class Operations:
 
     async def invalidate(self, target: str) -> list[str]:
         """Mark entries expired: upstream is asked before their next use. The keys that were marked."""
-        entries = self._matching(target)
+        entries = await self._matching(target)
         for entry in entries:
             await self._kit.catalog.put_entry(replace(entry, expired=True))
         self._changed(target)
@@ -62,7 +67,7 @@ class Operations:
 
     async def purge(self, target: str) -> list[str]:
         """Delete entries, and the bytes that no other entry needs. Remembered digests stay."""
-        entries = self._matching(target)
+        entries = await self._matching(target)
         for repository in {entry.repository for entry in entries}:
             keys = [entry.key for entry in entries if entry.repository == repository]
             await self._kit.catalog.delete_entries(repository, keys)
@@ -73,29 +78,47 @@ class Operations:
         return _names(entries)
 
     async def forget(self, target: str) -> list[str]:
-        """Drop which upstream owns a package, and the digests remembered of its files."""
-        repository, rest = self._split(target)
-        keys = self._kit.catalog.remembered_keys(repository.name, rest)
-        await self._kit.catalog.forget(repository.name, rest, keys)
+        """Drop which upstream owns a package, and the digests remembered of its files: those of one version where
+        the target names one, and then the owner stays."""
+        forgotten = []
+        for one in find_targets(target, self._repositories):
+            if not isinstance(one, PackageTarget):
+                forgotten += await self._forget(one.repository, one.path.strip("/"))
+            elif one.version:
+                keys = self._kit.catalog.remembered_keys(one.repository.name, one.package)
+                for key in filter(one.covers_file, keys):
+                    forgotten += await self._forget(one.repository, key)
+            else:
+                forgotten += await self._forget(one.repository, one.package)
         self._changed(target)
+        return forgotten
+
+    async def _forget(self, repository: Repository, package: str) -> list[str]:
+        if not package:
+            raise BadRequest("name a package: REPOSITORY/PACKAGE, or a package URL")
+        keys = await asyncio.to_thread(self._kit.catalog.remembered_keys, repository.name, package)
+        await self._kit.catalog.forget(repository.name, package, keys)
         return [f"{repository.name}/{key}" for key in keys]
 
     async def accept(self, target: str, sha256: str) -> Acceptance:
-        """From now on the name stands for other bytes; what is stored under it is fetched again."""
-        repository, _ = self._split(target)
-        key = self._key_of(target)
+        """From now on the name stands for other bytes; what is stored under it is fetched again. Without a digest
+        nothing is changed, and the answer tells what there is."""
+        repository, key = await asyncio.to_thread(self.find_file, target)
         remembered = self._kit.catalog.find_remembered(repository.name, key)
         if remembered is None:
-            raise NotServed(f"nothing is remembered of {target}; `entrepot stats` and the access log show keys")
+            raise NotServed(f"nothing is remembered of {target}: whatever upstream has under this name is taken")
         entry = self._kit.catalog.find_entry(repository.name, key)
         if not sha256:
             return Acceptance(key=key, remembered=remembered.sha256, stored=entry.sha256 if entry else "")
-        accepted = Remembered(sha256=sha256, size_bytes=0, first_seen=self._kit.clock.now())
+        if parse_hex("sha256", sha256) is None:
+            raise BadRequest(f"{sha256!r} is no SHA-256; it has 64 hexadecimal digits")
+        accepted = Remembered(sha256=sha256.lower(), size_bytes=0, first_seen=self._kit.clock.now())
         await self._kit.catalog.accept(repository.name, key, accepted)
-        if entry is not None and entry.sha256 != sha256:
+        if entry is not None and entry.sha256 != accepted.sha256:
             await self._kit.catalog.delete_entries(repository.name, [key])
         self._changed(target)
-        return Acceptance(key=key, remembered=sha256, stored=remembered.sha256)
+        _log.warning("%s/%s: accepted %s in place of %s", repository.name, key, accepted.sha256, remembered.sha256)
+        return Acceptance(key=key, remembered=accepted.sha256, stored=remembered.sha256)
 
     async def sweep(self) -> dict[str, int]:
         swept = await self._janitor.sweep()
@@ -103,34 +126,44 @@ class Operations:
 
     # --- names ------------------------------------------------------------------------------------------------------
 
-    def _split(self, target: str) -> tuple[Repository, str]:
-        name, _, rest = target.strip("/").partition("/")
-        repository = self._repositories.get(name)
-        if repository is None:
-            raise NotServed(f"there is no repository {name!r}; there are: {', '.join(self._repositories)}")
-        return repository, rest
+    def find_file(self, target: str) -> tuple[Repository, str]:
+        """The repository and key of the one file that is meant. Reads the catalog: call it in a thread. Raises
+        NotServed, BadRequest."""
+        keys = [
+            (one.repository, key) for one in find_targets(target, self._repositories) for key in self._files_of(one)
+        ]
+        if not keys:
+            raise NotServed(f"nothing is remembered of {target}")
+        if len(keys) > 1:
+            listed = "\n".join(f"  {repository.name}/{key}" for repository, key in keys[:20])
+            raise BadRequest(f"{target} means {len(keys)} files; name one of them:\n{listed}")
+        return keys[0]
 
-    def _key_of(self, target: str) -> str:
-        """The stored key of a path, by way of the ecosystem, so that every spelling will do."""
-        repository, rest = self._split(target)
-        if not rest:
+    def _files_of(self, target: Target) -> list[str]:
+        if isinstance(target, PackageTarget):
+            known = self._kit.catalog.remembered_keys(target.repository.name, target.package)
+            return [key for key in known if target.covers_file(key)]
+        if not target.is_one:
             raise BadRequest("name one file: REPOSITORY/PATH")
-        resource = repository.ecosystem.route(Request(method="GET", path=rest))
-        if isinstance(resource, Reply):
-            raise BadRequest(f"{target} names nothing that is stored")
-        return resource.stored_key
+        return [target.stored_key()]
 
-    def _matching(self, target: str) -> list[Entry]:
-        """REPOSITORY, REPOSITORY/PATH, or REPOSITORY/PREFIX*."""
-        repository, rest = self._split(target)
-        if not rest or rest.endswith("*"):
-            return list(self._kit.catalog.entries(repository.name, rest.removesuffix("*")))
-        key = self._key_of(target)
-        entry = self._kit.catalog.find_entry(repository.name, key)
-        return [entry] if entry is not None else []
+    async def _matching(self, target: str) -> list[Entry]:
+        targets = find_targets(target, self._repositories)
+        await self._kit.catalog.flush()
+        return await asyncio.to_thread(self._entries_of, targets)
+
+    def _entries_of(self, targets: Iterable[Target]) -> list[Entry]:
+        entries = self._kit.catalog.entries
+        return [
+            entry
+            for target in targets
+            for entry in entries(target.repository.name, target.prefix())
+            if target.covers(entry.key)
+        ]
 
     def _changed(self, target: str) -> None:
-        self._absences.forget(target.strip("/").partition("/")[0])
+        for one in find_targets(target, self._repositories):
+            self._absences.forget(f"{one.repository.name}/")
         self._generation.advance()
 
 

@@ -30,6 +30,15 @@ def own_addresses(server: Server) -> frozenset[tuple[str, int]]:
     return frozenset({(host, port)})
 
 
+def base_url(server: Server) -> str:
+    """Where a client on this machine reaches us, without trailing slash."""
+    if server.public_url:
+        return server.public_url.rstrip("/")
+    host, port = split_listener(server.listen)
+    shown = "127.0.0.1" if host in _ANY else f"[{host}]" if ":" in host else host
+    return f"{'https' if server.tls_certificate else 'http'}://{shown}:{port}"
+
+
 def is_ours(url: str, server: Server) -> bool:
     """Whether a URL leads to ourselves, or into a session of another Entrepot on this machine, which ends some day."""
     _, host, port = origin_of(url)

@@ -76,6 +76,8 @@ class Client:
     asks: Sequence[Sequence[str]] = ()
     """Commands that print the client's registry (`npm config get registry`), tried in order; optional tools."""
     found_at: Sequence[FoundAt] = ()
+    further: Sequence[str] = ()
+    """Environment variables that name more sources: what comes from these does not come through us."""
     setup: str = ""
     """The lines a person types to point this client at us for good; may hold `{url}` and `{host}`."""
 
@@ -122,6 +124,10 @@ class Ecosystem(ABC):
     def names_our_address(self, form: str) -> bool:
         """Whether documents of this form name our own address: only these are told `View.base` and kept per address."""
         return self.absolute_links
+
+    def package_of(self, namespace: str, name: str) -> str:
+        """The native name, as in `Resource.about`, of what a package URL calls so. Raises BadRequest."""
+        return f"{namespace}/{name}" if namespace else name
 
     @abstractmethod
     def route(self, request: Request) -> Resource | Reply:

@@ -70,6 +70,7 @@ class Golang(Ecosystem):
                 FoundAt(path="~/Library/Application Support/go/env", read=proxy_in),
                 FoundAt(path="$GOROOT/go.env", read=proxy_in),
             ),
+            further=("GOPRIVATE", "GONOPROXY"),
             setup="go env -w GOPROXY={url}",
         ),
     )

@@ -40,6 +40,9 @@ class Pypi(Ecosystem):
     def names_our_address(self, form: str) -> bool:
         return form == LEGACY
 
+    def package_of(self, namespace: str, name: str) -> str:
+        return project_of(name)
+
     def route(self, request: Request) -> Resource | Reply:
         if request.method not in ("GET", "HEAD"):
             raise MethodRefused(request.method)

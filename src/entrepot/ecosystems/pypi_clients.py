@@ -124,6 +124,7 @@ PIP = Client(
             "/etc/pip.conf",
         )
     ),
+    further=("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"),
     setup="pip config set global.index-url {url}/simple/",
 )
 
@@ -139,6 +140,7 @@ UV = Client(
         FoundAt(path="~/.config/uv/uv.toml", read=find_in_uv_toml),
         FoundAt(path="/etc/uv/uv.toml", read=find_in_uv_toml),
     ),
+    further=("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"),
     setup='# ~/.config/uv/uv.toml\n[[index]]\nurl = "{url}/simple/"\ndefault = true',
 )
 

@@ -101,7 +101,7 @@ class Proxy:
         except UnicodeDecodeError as error:
             raise BadRequest("the path has bytes that must be percent-encoded") from error
         mounted = find_mount(raw_path, self._repositories)
-        if mounted.session and not self._knows_session(mounted.session):
+        if not self._knows_session(mounted.session):
             raise NotServed("there is no session of that name")
         return mounted
 

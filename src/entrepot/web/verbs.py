@@ -1,0 +1,103 @@
+"""What the control socket understands: each verb with its arguments and its JSON-ready result."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from entrepot.cache.inspection import Inspection
+from entrepot.cache.operations import Operations
+from entrepot.errors import BadRequest
+from entrepot.web.control import Verb
+from entrepot.web.sessions import Sessions
+
+Arguments = Mapping[str, object]
+
+
+class Verbs:
+    def __init__(
+        self,
+        *,
+        operations: Operations,
+        inspection: Inspection,
+        sessions: Sessions,
+        metrics: Callable[[], bytes],
+        about: Mapping[str, object],
+        settling: float,
+    ) -> None:
+        """`about` is what `ping` tells; `settling`: seconds until every worker's counts are seen."""
+        self._operations, self._inspection, self._sessions = operations, inspection, sessions
+        self._metrics, self._about, self._settling = metrics, about, settling
+
+    def table(self) -> dict[str, Verb]:
+        return {
+            "ping": self._ping,
+            "stats": self._stats,
+            "metrics": self._show_metrics,
+            "purge": self._purge,
+            "invalidate": self._invalidate,
+            "forget": self._forget,
+            "accept": self._accept,
+            "offered": self._offered,
+            "open-session": self._open_session,
+            "session": self._session,
+            "inspect": self._inspect,
+            "reach": self._reach,
+            "sweep": self._sweep,
+        }
+
+    async def _ping(self, arguments: Arguments, connection: ExitStack) -> object:
+        return self._about
+
+    async def _stats(self, arguments: Arguments, connection: ExitStack) -> object:
+        return await asyncio.to_thread(self._operations.stats)
+
+    async def _show_metrics(self, arguments: Arguments, connection: ExitStack) -> object:
+        return (await asyncio.to_thread(self._metrics)).decode()
+
+    async def _purge(self, arguments: Arguments, connection: ExitStack) -> object:
+        return await self._operations.purge(_text(arguments, "target"))
+
+    async def _invalidate(self, arguments: Arguments, connection: ExitStack) -> object:
+        return await self._operations.invalidate(_text(arguments, "target"))
+
+    async def _forget(self, arguments: Arguments, connection: ExitStack) -> object:
+        return await self._operations.forget(_text(arguments, "target"))
+
+    async def _accept(self, arguments: Arguments, connection: ExitStack) -> object:
+        done = await self._operations.accept(_text(arguments, "target"), str(arguments.get("sha256", "")))
+        return {"key": done.key, "remembered": done.remembered, "stored": done.stored}
+
+    async def _offered(self, arguments: Arguments, connection: ExitStack) -> object:
+        """The digest of the bytes that upstream has under the name now."""
+        return await self._inspection.offered(*self._operations.find_file(_text(arguments, "target")))
+
+    async def _open_session(self, arguments: Arguments, connection: ExitStack) -> object:
+        """The session lasts as long as the connection, so it ends with its user however that ends."""
+        connection.enter_context(self._sessions.open(_text(arguments, "name")))
+        return self._about
+
+    async def _session(self, arguments: Arguments, connection: ExitStack) -> object:
+        """What was booked to a session so far, by repository."""
+        await asyncio.sleep(self._settling)
+        return await asyncio.to_thread(self._operations.session, _text(arguments, "name"))
+
+    async def _inspect(self, arguments: Arguments, connection: ExitStack) -> object:
+        """Whether store and catalog work, and a few stored files read again."""
+        samples = arguments.get("samples", 0)
+        if not isinstance(samples, int):
+            raise BadRequest("samples is a number")
+        return await self._inspection.inspect(samples)
+
+    async def _reach(self, arguments: Arguments, connection: ExitStack) -> object:
+        """Each upstream's answer to one small request."""
+        return await self._inspection.reach()
+
+    async def _sweep(self, arguments: Arguments, connection: ExitStack) -> object:
+        return await self._operations.sweep()
+
+
+def _text(arguments: Arguments, name: str) -> str:
+    value = arguments.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadRequest(f"the argument {name!r} is missing")
+    return value
