@@ -15,7 +15,7 @@ from entrepot.cache.freshness import fresh_until, is_fresh
 from entrepot.cache.indexes import Indexes
 from entrepot.cache.order import Kit, Order
 from entrepot.cache.passing import Passing
-from entrepot.cache.plan import Keep, Miss, Serve, next_step
+from entrepot.cache.plan import Gone, Keep, Miss, Serve, Step, next_step
 from entrepot.cache.ranges import Conditions, Span, select_span
 from entrepot.cache.repository import Repository
 from entrepot.cache.solo import SoloClaim
@@ -96,8 +96,8 @@ class Engine:
                 if step.refresh:
                     self._launch(repository, resource, step.entry, step.entry)
                 return answer
-        if isinstance(step, Miss) or ask.wish.stored_only:
-            raise self._missing(repository, resource)
+        if isinstance(step, Miss | Gone) or ask.wish.stored_only:
+            raise self._missing(repository, resource, step)
         usable = entry if entry is not None and entry.gone_at is None else None
         return await self._fetch_upstream(repository, resource, usable, entry, ask)
 
@@ -126,8 +126,10 @@ class Engine:
             answer.fresh_until = fresh_until(entry, resource, repository.rules)
         return answer
 
-    def _missing(self, repository: Repository, resource: Resource) -> EntrepotError:
+    def _missing(self, repository: Repository, resource: Resource, step: Step) -> EntrepotError:
         subject = f"{repository.name}/{resource.key}"
+        if isinstance(step, Gone):
+            return Absent(subject)
         return Absent(f"{subject} (in the store)") if resource.cached_only else NotCached(f"{subject}: not stored")
 
     # --- from upstream ----------------------------------------------------------------------------------------------
@@ -271,8 +273,8 @@ class Engine:
                     outcome="stale" if step.detail else "hit", detail=step.detail, key=resource.stored_key
                 )
                 return self._dated(answer, repository, resource, step.entry)
-        if isinstance(step, Miss) or ask.wish.stored_only:
-            raise self._missing(repository, resource)
+        if isinstance(step, Miss | Gone) or ask.wish.stored_only:
+            raise self._missing(repository, resource, step)
         if entry is None or entry.gone_at is not None:
             self.absences.check(subject)
         try:

@@ -41,10 +41,10 @@ def lifetime(entry: Entry, resource: Resource, rules: FreshnessRules) -> float:
         return resource.mutable_ttl
     if rules.mutable_ttl is not None:
         return rules.mutable_ttl
-    return _upstream_lifetime(entry.headers)
+    return _upstream_lifetime(entry.headers, entry.validated_at)
 
 
-def _upstream_lifetime(headers: Headers) -> float:
+def _upstream_lifetime(headers: Headers, received: datetime) -> float:
     directives = parse_directives(headers.get("cache-control"))
     if "no-cache" in directives:
         return 0.0
@@ -52,12 +52,13 @@ def _upstream_lifetime(headers: Headers) -> float:
         if name in directives:
             value = directives[name]
             return float(value) if value.isascii() and value.isdigit() else 0.0
-    date = parse_http_date(headers.get("date"))
+    # What came without a date was made when it came (RFC 9110 §6.6.1).
+    date = parse_http_date(headers.get("date")) or received
     if "expires" in headers:
         expires = parse_http_date(headers.get("expires"))
-        return max(0.0, (expires - date).total_seconds()) if expires and date else 0.0
+        return max(0.0, (expires - date).total_seconds()) if expires else 0.0
     modified = parse_http_date(headers.get("last-modified"))
-    if not (modified and date):
+    if modified is None:
         return 0.0
     return min(HEURISTIC_MOST, max(0.0, (date - modified).total_seconds() * HEURISTIC_SHARE))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from entrepot.cache.freshness import FreshnessRules, is_fresh, next_check, stale_for
+from entrepot.cache.freshness import FreshnessRules, is_fresh, lifetime, next_check, stale_for
 from entrepot.errors import Absent, EntrepotError, UpstreamFailure, UpstreamStatus
 from entrepot.model.entry import Entry
 from entrepot.model.resource import Resource
@@ -45,15 +45,21 @@ class Miss:
     """Nothing usable is stored, and no contact is allowed."""
 
 
-Step = Serve | Validate | Download | Miss
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Upstream took it back a moment ago: the client gets the 404 again, without contact."""
+
+
+Step = Serve | Validate | Download | Miss | Gone
 
 
 def next_step(entry: Entry | None, resource: Resource, wish: Wish, rules: FreshnessRules, now: datetime) -> Step:
     if entry is None:
         return Miss() if wish.stored_only else Download()
     if entry.gone_at is not None:
-        return _after_gone(entry, resource, wish, rules, now)
-    if is_fresh(entry, resource, rules, now) and not (wish.no_cache and rules.honour_client_no_cache):
+        return _after_gone((now - entry.gone_at).total_seconds(), wish, rules)
+    insists = wish.no_cache and rules.honour_client_no_cache
+    if is_fresh(entry, resource, rules, now) and not insists:
         return Serve(entry)
     late = stale_for(entry, resource, rules, now)
     if wish.stored_only:
@@ -61,17 +67,22 @@ def next_step(entry: Entry | None, resource: Resource, wish: Wish, rules: Freshn
     if entry.next_check_at is not None and now < _believable(entry.next_check_at, rules, now):
         if late <= rules.if_error:
             return Serve(entry, "upstream-failed")
-    elif late <= rules.while_revalidate and not entry.expired and rules.conditional:
+    elif not insists and _may_lag(entry, late, resource, rules):
         return Serve(entry, "while-revalidate", refresh=True)
     return Validate(entry) if rules.conditional else Download()
 
 
-def _after_gone(entry: Entry, resource: Resource, wish: Wish, rules: FreshnessRules, now: datetime) -> Step:
-    assert entry.gone_at is not None
+def _may_lag(entry: Entry, late: float, resource: Resource, rules: FreshnessRules) -> bool:
+    """Whether an answer may go before upstream was asked (RFC 5861 §3); a lifetime of zero means: ask each time."""
+    asks_each_time = entry.expired or not rules.conditional or lifetime(entry, resource, rules) <= 0
+    return not asks_each_time and late < rules.while_revalidate
+
+
+def _after_gone(seconds: float, wish: Wish, rules: FreshnessRules) -> Step:
     if wish.stored_only:
         return Miss()
     # The 404 is itself an answer that stays fresh for the negative lifetime; then upstream is asked in full.
-    return Miss() if (now - entry.gone_at).total_seconds() < rules.negative_ttl else Download()
+    return Gone() if 0 <= seconds < rules.negative_ttl else Download()
 
 
 def _believable(moment: datetime, rules: FreshnessRules, now: datetime) -> datetime:

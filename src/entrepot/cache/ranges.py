@@ -81,8 +81,11 @@ def select_span(
         return None
     first, last = bounds
     if first is None:
-        if not last or size == 0:
+        if not last:
             return Unsatisfiable()
+        if size == 0:
+            # The last bytes of nothing can be had (RFC 9110 §14.1.2), but no Content-Range can say so.
+            return None
         return Span(max(0, size - last), size, partial=True)
     if first >= size:
         return Unsatisfiable()

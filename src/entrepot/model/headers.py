@@ -41,12 +41,12 @@ class Headers:
 
 
 def parse_http_date(text: str) -> datetime | None:
-    """An HTTP date in any of the three forms of RFC 9110 §5.6.7, or None."""
+    """An HTTP date in any of the three forms of RFC 9110 §5.6.7, in UTC; or None."""
     try:
         moment = parsedate_to_datetime(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def http_date(moment: datetime) -> str:
@@ -56,7 +56,7 @@ def http_date(moment: datetime) -> str:
 def parse_directives(text: str) -> dict[str, str]:
     """Cache-Control directives, names lower-case; the first of a repeated one counts (RFC 9111 §4.2.1)."""
     found: dict[str, str] = {}
-    for part in _split_list(text):
+    for part in split_list(text):
         name, _, value = part.partition("=")
         found.setdefault(name.strip().lower(), value.strip().strip('"'))
     return found
