@@ -1,37 +1,24 @@
 """`entrepot serve`: one server for this machine, or for whoever it listens to."""
 
-import ctypes
 import fcntl
 import logging
-import multiprocessing
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import structlog
 import typer
-from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
-from granian.server.mp import MPServer
 
-from entrepot.assembly import Blueprint, Workshop, new_instance
+from entrepot.assembly import Blueprint, new_instance
+from entrepot.cli.allocators import restrain_allocators
 from entrepot.cli.context import ConfigOption, load_settings, resolve_upstreams
 from entrepot.cli.lazy import new_app
 from entrepot.cli.welcome import welcome
 from entrepot.config.load import data_directory
-from entrepot.config.names import split_listener
 from entrepot.ecosystems import find_ecosystems
 from entrepot.errors import ConfigError, StoreFailure
 from entrepot.storage.filesystem import FilesystemBlobs
-from entrepot.web.app import App
-
-READ_BUFFER_BYTES = 65536
-"""For each connection: a herd of them must stay small."""
-BACKPRESSURE = 4096
-PARENT_DIED = 1
-"""PR_SET_PDEATHSIG of prctl(2)."""
 
 app = new_app("Serve the configured repositories.")
 
@@ -65,7 +52,11 @@ def serve(
     _tidy(blueprint.data)
     if not private:
         print(welcome(blueprint), file=sys.stderr, flush=True)
-    _serve(blueprint)
+    restrain_allocators()
+    # Only now: granian's allocator reads its settings when it is loaded.
+    from entrepot.cli.processes import serve_in_processes
+
+    serve_in_processes(blueprint)
 
 
 def _own(data: Path) -> None:
@@ -97,45 +88,6 @@ def _tidy(data: Path) -> None:
         FilesystemBlobs(data).tidy()
     except StoreFailure as failure:
         logging.getLogger("entrepot").warning("leftovers stay where they are: %s", failure)
-
-
-def _serve(blueprint: Blueprint) -> None:
-    server = blueprint.settings.server
-    host, port = split_listener(server.listen)
-    multiprocessing.set_start_method("fork", force=True)
-    granian = MPServer(
-        "entrepot",
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        workers=server.workers,
-        loop=Loops.uvloop,
-        http=HTTPModes(server.http),
-        websockets=False,
-        backlog=4096,
-        backpressure=BACKPRESSURE,
-        http1_settings=HTTP1Settings(max_buffer_size=READ_BUFFER_BYTES),
-        ssl_cert=Path(server.tls_certificate) if server.tls_certificate else None,
-        ssl_key=Path(server.tls_key) if server.tls_key else None,
-        log_enabled=False,
-        respawn_failed_workers=True,
-        respawn_interval=0.5,
-        workers_kill_timeout=int(server.shutdown_timeout) + 5,
-    )
-    parent = os.getpid()
-
-    def make(*_: object) -> App:
-        _die_with(parent)
-        return Workshop(blueprint).make_app()
-
-    granian.serve(target_loader=make, wrap_loader=False)
-
-
-def _die_with(parent: int) -> None:
-    """A worker without its parent would hold port and data directory for ever."""
-    ctypes.CDLL(None, use_errno=True).prctl(PARENT_DIED, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _log_to_stderr() -> None:
