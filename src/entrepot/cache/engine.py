@@ -1,9 +1,9 @@
 """Obeys the plan: brings a resource from the store, from a flight, or from upstream, and never decides by itself."""
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import replace
 
+from entrepot.cache.absences import Absences
 from entrepot.cache.answer import Answer, Growing, Representation, Stored, Trace, etag_of, respond
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.counters import Counters
@@ -20,41 +20,14 @@ from entrepot.cache.ranges import Conditions, Span, select_span
 from entrepot.cache.repository import Repository
 from entrepot.cache.solo import SoloClaim
 from entrepot.cache.soundness import Soundness
-from entrepot.contracts.clock import Clock
 from entrepot.errors import Absent, EntrepotError, NotCached, StoreFailure, UpstreamStatus
 from entrepot.model.entry import Entry
 from entrepot.model.headers import Headers, parse_http_date
 from entrepot.model.resource import Kind, Resource
 
-ABSENT_KEPT = 50_000
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "no-cache"
 """Clients ask again each time, which costs them a 304 from next door: what an operator changes takes effect at once."""
-
-
-class Absences:
-    """What upstream said does not exist, for a short while."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._known: OrderedDict[str, tuple[float, bool]] = OrderedDict()
-
-    def check(self, subject: str) -> None:
-        known = self._known.get(subject)
-        if known is None:
-            return
-        if self._clock.timestamp() < known[0]:
-            raise Absent(subject, gone=known[1])
-        del self._known[subject]
-
-    def add(self, subject: str, error: Absent, seconds: float) -> None:
-        self._known[subject] = self._clock.timestamp() + seconds, error.gone
-        if len(self._known) > ABSENT_KEPT:
-            self._known.popitem(last=False)
-
-    def forget(self, prefix: str = "") -> None:
-        for subject in [subject for subject in self._known if subject.startswith(prefix)]:
-            del self._known[subject]
 
 
 class Engine:

@@ -95,7 +95,8 @@ class Janitor:
     async def _remove_orphans(self, unknown: list[str], total: int) -> int:
         if len(unknown) > max(ORPHANS_ALWAYS, total * ORPHAN_SHARE):
             _log.error(
-                "%d of %d stored files are not in the catalog: a catalog was lost; they are kept and used again on demand",
+                "%d of %d stored files are not in the catalog: a catalog was lost; "
+                "they are kept and used again on demand",
                 len(unknown),
                 total,
             )

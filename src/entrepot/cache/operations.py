@@ -5,8 +5,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
+from entrepot.cache.absences import Absences
 from entrepot.cache.counters import Counters
-from entrepot.cache.engine import Absences
 from entrepot.cache.janitor import Janitor
 from entrepot.cache.order import Kit
 from entrepot.cache.repository import Repository

@@ -126,7 +126,8 @@ class Views:
             # Small ones are cheaper to render in each process than to store.
             return await self._render(key, repository, resource, source, view, counts)
         while not isinstance(claim := self._board.claim(f"view {key}"), Claim):
-            while claim.look().stage is not Stage.DONE and not claim.abandoned():
+            # What another process does can only be polled.
+            while claim.look().stage is not Stage.DONE and not claim.abandoned():  # noqa: ASYNC110
                 await asyncio.sleep(POLL_SECONDS)
             claim.close()
             if (stored := self._find(key)) is not None:

@@ -1,0 +1,35 @@
+"""What upstream said does not exist, for a short while."""
+
+from collections import OrderedDict
+
+from entrepot.contracts.clock import Clock
+from entrepot.errors import Absent
+
+ABSENT_KEPT = 50_000
+
+
+class Absences:
+    """Bounded; the oldest are forgotten first."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+
+    def check(self, subject: str) -> None:
+        """Raises Absent for what was absent a moment ago."""
+        known = self._known.get(subject)
+        if known is None:
+            return
+        if self._clock.timestamp() < known[0]:
+            raise Absent(subject, gone=known[1])
+        del self._known[subject]
+
+    def add(self, subject: str, error: Absent, seconds: float) -> None:
+        """For so many seconds."""
+        self._known[subject] = self._clock.timestamp() + seconds, error.gone
+        if len(self._known) > ABSENT_KEPT:
+            self._known.popitem(last=False)
+
+    def forget(self, prefix: str = "") -> None:
+        for subject in [subject for subject in self._known if subject.startswith(prefix)]:
+            del self._known[subject]
