@@ -53,9 +53,7 @@ WEEK = 7 * 86400.0
             Validate(entry_of()),
             id="unless the repository honours it",
         ),
-        pytest.param(
-            entry_of(), ANY, RULES, 599, Serve(entry_of(), "while-revalidate", refresh=True), id="just stale"
-        ),
+        pytest.param(entry_of(), ANY, RULES, 599, Serve(entry_of(), "while-revalidate", refresh=True), id="just stale"),
         pytest.param(entry_of(), ANY, RULES, 600, Validate(entry_of()), id="stale"),
         pytest.param(entry_of(expired=True), ANY, RULES, 10, Validate(entry_of(expired=True)), id="marked expired"),
         pytest.param(entry_of(), ANY, replace(RULES, conditional=False), 601, Download(), id="no conditional requests"),
@@ -169,9 +167,7 @@ def test_what_upstream_took_back_is_dropped_or_served_as_the_repository_says(gon
     error = Absent("a", gone=gone)
     assert after_failure(entry_of(), error, INDEX, RULES, after(700)) == Drop(entry_of(gone_at=after(700)))
     serving = replace(RULES, gone="serve")
-    assert after_failure(entry_of(), error, INDEX, serving, after(700)) == Keep(
-        checked_later(700, 30), "gone-upstream"
-    )
+    assert after_failure(entry_of(), error, INDEX, serving, after(700)) == Keep(checked_later(700, 30), "gone-upstream")
 
 
 def test_what_upstream_forbids_is_dropped_where_the_repository_says_so() -> None:

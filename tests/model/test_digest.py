@@ -44,7 +44,8 @@ def test_an_integrity_string_is_read_strongest_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "sha256", "sha256-", "sha256-!!!!", "sha256-YWJj", "sha512-" + "é", sri("sha256").replace("256", "999")]
+    "text",
+    ["", "sha256", "sha256-", "sha256-!!!!", "sha256-YWJj", "sha512-" + "é", sri("sha256").replace("256", "999")],
 )
 def test_an_integrity_string_without_a_digest_names_none(text: str) -> None:
     assert parse_sri(text) == ()
