@@ -83,7 +83,7 @@ def run(herd: Herd, round_: Round, table: Table) -> None:
                 server.host,
                 server.port,
                 clients_of(herd, round_),
-                {path: herd.body for path in ("/known" + PATH, "/unknown" + PATH)},
+                dict.fromkeys(("/known" + PATH, "/unknown" + PATH), herd.body),
             ).outcomes()
         seconds = time.monotonic() - began
         report = origin.report()[PATH]
