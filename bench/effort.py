@@ -1,0 +1,15 @@
+"""How much trouble a run takes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    rounds: int
+    seconds: int
+    """Of one round of load."""
+    quick: bool = False
+
+
+FULL = Effort(rounds=5, seconds=4)
+QUICK = Effort(rounds=3, seconds=1, quick=True)

@@ -1,0 +1,1 @@
+"""The measurements: one module each, with `measure(effort) -> list of tables`."""
