@@ -17,6 +17,11 @@ ConfigOption = Annotated[
     typer.Option("--config", "-c", metavar="FILE", help="Configuration (TOML); default: $ENTREPOT_CONFIG."),
 ]
 
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Data directory; default: $ENTREPOT_DATA, else this user's own."),
+]
+
 
 def this_machine() -> Machine:
     return Machine(environment=os.environ, directory=Path.cwd())

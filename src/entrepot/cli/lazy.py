@@ -14,6 +14,12 @@ from typer.core import TyperCommand, TyperGroup
 
 COMMANDS: Final = {
     "serve": "Serve the configured repositories.",
+    "run": "Run a command with every package manager pointed at Entrepot.",
+    "stats": "Show what was served from where, and what is stored.",
+    "purge": "Delete what is stored under a name.",
+    "invalidate": "Have upstream asked again before what is stored is used.",
+    "forget": "Drop what is remembered of a package.",
+    "accept": "Take other bytes for a file whose digest is remembered.",
     "config": "Check, show and explain the configuration.",
 }
 """Each command and what it does, as the help shows it; the module is `entrepot.cli.<command>`."""

@@ -1,6 +1,5 @@
 """`entrepot serve`: one server for this machine, or for whoever it listens to."""
 
-import fcntl
 import logging
 import os
 import sys
@@ -10,15 +9,25 @@ from typing import Annotated
 import structlog
 import typer
 
-from entrepot.assembly import Blueprint, new_instance
 from entrepot.cli.allocators import restrain_allocators
-from entrepot.cli.context import ConfigOption, load_settings, resolve_upstreams
+from entrepot.cli.context import ConfigOption, DataOption, load_settings
 from entrepot.cli.lazy import new_app
+from entrepot.cli.listener import reserve
+from entrepot.cli.operating import blueprint_of, listening_on
+from entrepot.cli.ownership import own
 from entrepot.cli.welcome import welcome
-from entrepot.config.load import data_directory
-from entrepot.ecosystems import find_ecosystems
-from entrepot.errors import ConfigError, StoreFailure
+from entrepot.errors import StoreFailure
 from entrepot.storage.filesystem import FilesystemBlobs
+
+PRIVATE = {
+    "server.listen": "127.0.0.1:0",
+    "server.workers": 1,
+    "server.public_url": "",
+    "server.tls_certificate": "",
+    "server.tls_key": "",
+    "server.access_log": "off",
+}
+"""A private server is one user's own, on this machine, whatever is configured for the others."""
 
 app = new_app("Serve the configured repositories.")
 
@@ -27,7 +36,7 @@ app = new_app("Serve the configured repositories.")
 def serve(
     config: ConfigOption = None,
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where to listen.")] = None,
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Data directory.")] = None,
+    data: DataOption = None,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Processes that serve.")] = None,
     private: Annotated[bool, typer.Option(hidden=True, help="Serve only sessions; used by `entrepot run`.")] = False,
 ) -> None:
@@ -36,19 +45,15 @@ def serve(
         "server.listen": listen,
         "storage.directory": str(data) if data else None,
         "server.workers": workers,
+        **(PRIVATE if private else {}),
     }
     loaded = load_settings(config, {key: value for key, value in flags.items() if value is not None})
     _log_to_stderr()
-    blueprint = Blueprint(
-        settings=loaded.settings,
-        resolved=resolve_upstreams(loaded),
-        ecosystems=find_ecosystems(),
-        environment=dict(os.environ),
-        data=data_directory(loaded.settings, os.environ),
-        instance=new_instance(),
-        private=private,
-    )
-    _own(blueprint.data)
+    blueprint = blueprint_of(loaded, private=private)
+    # Both are held until the last of our processes ends.
+    lock = own(blueprint.data, server=True)
+    port, listener = reserve(loaded.settings.server.listen)
+    blueprint = listening_on(blueprint, listener)
     _tidy(blueprint.data)
     if not private:
         print(welcome(blueprint), file=sys.stderr, flush=True)
@@ -57,25 +62,8 @@ def serve(
     from entrepot.cli.processes import serve_in_processes
 
     serve_in_processes(blueprint)
-
-
-def _own(data: Path) -> None:
-    """Take the data directory; the lock lasts as long as any of our processes. Raises ConfigError."""
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise ConfigError(f"{data}: the data directory cannot be used: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 32, 0).decode().strip()
-        raise ConfigError(
-            f"{data}: another server{f' (process {holder})' if holder else ''} uses this data directory; "
-            "stop it, or give this one its own with --data"
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    port.close()
+    os.close(lock)
 
 
 def _tidy(data: Path) -> None:
@@ -105,3 +93,5 @@ def _log_to_stderr() -> None:
         )
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # It tells of every plug-in it finds.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,5 +1,6 @@
 """One count and one line for each request; and what it is told of the cache in its answer."""
 
+from dataclasses import dataclass
 from time import perf_counter
 
 from entrepot.cache.answer import Answer, Trace
@@ -30,7 +31,7 @@ class Ledger:
         if mounted is not None:
             self._count(self._counters.of(mounted.repository.name), visit)
             if mounted.session:
-                self._count(self._counters.of_session(mounted.session, mounted.repository.name), visit)
+                self._count_in_session(mounted, visit)
         if self._log.enabled:
             client = visit.scope["client"]
             line = self.line(visit, mounted, visit.status, visit.sent, trace)
@@ -46,6 +47,15 @@ class Ledger:
         setattr(counts, name, getattr(counts, name) + 1)
         if visit.trace.outcome in ("hit", "stale", "joined", "revalidated"):
             counts.bytes_saved += visit.sent
+
+    def _count_in_session(self, mounted: Mounted, visit: Visit) -> None:
+        """For a repository upstream's part is counted where upstream is asked, which knows of no sessions."""
+        counts = self._counters.of_session(mounted.session, mounted.repository.name)
+        self._count(counts, visit)
+        asked = _asked_upstream(visit.trace)
+        if asked is not None:
+            counts.upstream_requests += asked.requests
+            counts.upstream_bytes += asked.bytes
 
     def line(self, visit: Visit, mounted: Mounted | None, status: int, sent: int, trace: Trace) -> str:
         """The access log's fields, without time and duration."""
@@ -86,17 +96,31 @@ def validated_at(answer: Answer) -> float:
     return answer.entry.validated_at.timestamp() - (float(age) if age.isascii() and age.isdigit() else 0.0)
 
 
-def _upstream_fields(trace: Trace) -> list[str]:
-    status, cost, name = trace.upstream_status, 0, trace.upstream
-    requests = 1 if status else 0
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What upstream was asked for one request, not counting what others asked."""
+
+    name: str
+    status: int
+    bytes: int
+    requests: int
+
+
+def _asked_upstream(trace: Trace) -> _Asked | None:
+    asked = _Asked(trace.upstream, trace.upstream_status, 0, 1 if trace.upstream_status else 0)
     if trace.flight is not None and trace.outcome != "joined":
         flight = trace.flight.trace
-        status, cost, name, requests = flight.status, flight.bytes, flight.upstream, flight.requests
-    if not requests:
+        asked = _Asked(flight.upstream, flight.status, flight.bytes, flight.requests)
+    return asked if asked.requests else None
+
+
+def _upstream_fields(trace: Trace) -> list[str]:
+    asked = _asked_upstream(trace)
+    if asked is None:
         return []
     return [
-        f'"upstream":{quoted(name)}',
-        f'"upstream_status":{status}',
-        f'"upstream_bytes":{cost}',
-        f'"upstream_requests":{requests}',
+        f'"upstream":{quoted(asked.name)}',
+        f'"upstream_status":{asked.status}',
+        f'"upstream_bytes":{asked.bytes}',
+        f'"upstream_requests":{asked.requests}',
     ]

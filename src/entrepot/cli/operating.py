@@ -1,0 +1,66 @@
+"""Do something to a data directory: through the server that has it, else here, with the same parts."""
+
+import asyncio
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from entrepot.assembly import Blueprint, Workshop, new_instance
+from entrepot.cli.context import load_settings, resolve_upstreams
+from entrepot.cli.control import Control
+from entrepot.cli.ownership import own
+from entrepot.config.load import Loaded, data_directory
+from entrepot.ecosystems import find_ecosystems
+
+
+class Operator:
+    """Loads the configuration once; each call finds the server anew."""
+
+    def __init__(self, config: Path | None, data: Path | None) -> None:
+        """Raises ConfigError."""
+        self.loaded = load_settings(config, {"storage.directory": str(data)} if data else {})
+        self.data = data_directory(self.loaded.settings, os.environ)
+
+    def call(self, verb: str, **arguments: object) -> object:
+        """What the verb answers. Raises Refusal or any of our errors."""
+        control = Control.connect(self.data)
+        if control is None:
+            return self._work(verb, arguments)
+        with control:
+            return control.call(verb, **arguments)
+
+    def _work(self, verb: str, arguments: dict[str, object]) -> object:
+        descriptor = own(self.data, server=False)
+        try:
+            return asyncio.run(_answer(blueprint_of(self.loaded), verb, arguments))
+        finally:
+            os.close(descriptor)
+
+
+async def _answer(blueprint: Blueprint, verb: str, arguments: dict[str, object]) -> object:
+    workshop = Workshop(blueprint)
+    try:
+        with ExitStack() as connection:
+            return await workshop.verbs()[verb](arguments, connection)
+    finally:
+        await workshop.close()
+
+
+def blueprint_of(loaded: Loaded, *, private: bool = False) -> Blueprint:
+    """Raises ConfigError where a configured repository has no known upstream."""
+    return Blueprint(
+        settings=loaded.settings,
+        resolved=resolve_upstreams(loaded),
+        ecosystems=find_ecosystems(),
+        environment=dict(os.environ),
+        data=data_directory(loaded.settings, os.environ),
+        instance=new_instance(),
+        private=private,
+    )
+
+
+def listening_on(blueprint: Blueprint, listener: str) -> Blueprint:
+    """The same for a server whose port is known."""
+    server = blueprint.settings.server.model_copy(update={"listen": listener})
+    return replace(blueprint, settings=blueprint.settings.model_copy(update={"server": server}))
