@@ -129,6 +129,14 @@ class MemoryCatalog:
         for key in keys:
             rows.entries.pop((repository, key), None)
 
+    async def delete_absences(self, before: datetime, most: int) -> None:
+        rows = await self._write()
+        said = {name: entry.gone_at for name, entry in rows.entries.items() if entry.is_absence and entry.gone_at}
+        newest = sorted(said.values(), reverse=True)[:most]
+        for name, moment in said.items():
+            if moment < max([before, *newest[most - 1 :]]):
+                del rows.entries[name]
+
     async def delete_blob(self, sha256: str) -> None:
         rows = await self._write()
         rows.blobs.pop(sha256, None)

@@ -17,11 +17,13 @@ from entrepot.cache.plan import (
     Step,
     Validate,
     Wish,
+    absence_stands,
     after_failure,
     next_step,
 )
 from entrepot.errors import (
     Absent,
+    DigestMismatch,
     EntrepotError,
     StoreFailure,
     Unreachable,
@@ -179,3 +181,29 @@ def test_what_upstream_forbids_is_dropped_where_the_repository_says_so() -> None
 def test_an_artifact_within_its_lifetime_survives_any_outage() -> None:
     outcome = after_failure(entry_of(), Unreachable("refused"), FILE, RULES, NOON + timedelta(days=400))
     assert isinstance(outcome, Keep)
+
+
+@pytest.mark.parametrize(
+    ("error", "rules", "seconds", "stands"),
+    [
+        (Unreachable("no connection"), RULES, 3600, True),
+        (UpstreamTimeout("silence"), RULES, 3600, True),
+        (UpstreamBusy("registry.example", 5, "the breaker is open"), RULES, 3600, True),
+        (UpstreamStatus("a/", 503), RULES, 3600, True),
+        (UpstreamStatus("a/", 403), RULES, 3600, True),
+        (UpstreamStatus("a/", 403), replace(RULES, forbidden="drop"), 3600, False),
+        (Unreachable("no connection"), RULES, 45 + WEEK, True),
+        (Unreachable("no connection"), RULES, 46 + WEEK, False),
+        (Unreachable("no connection"), RULES, -1, False),
+        (DigestMismatch("a/", "sha256:0", "sha256:1"), RULES, 3600, False),
+        (StoreFailure("no disk"), RULES, 3600, False),
+    ],
+)
+def test_a_404_is_told_again_while_upstream_cannot_be_asked_anew(
+    error: EntrepotError, rules: FreshnessRules, seconds: float, stands: bool
+) -> None:
+    assert absence_stands(entry_of(gone_at=NOON, sha256=""), error, rules, after(seconds)) is stands
+
+
+def test_an_outage_is_no_404_for_what_upstream_has() -> None:
+    assert not absence_stands(entry_of(), Unreachable("no connection"), RULES, after(3600))

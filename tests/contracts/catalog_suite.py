@@ -56,6 +56,10 @@ def entry_of(key: str = "simple/flask/", *, body: str = "body", repository: str 
     )
 
 
+def absence_of(key: str, said_at: datetime) -> Entry:
+    return replace(entry_of(key), sha256="", size_bytes=0, headers=Headers(), gone_at=said_at)
+
+
 async def store(catalog: Catalog, key: str, body: str = "body", *, size_bytes: int = 7) -> None:
     await catalog.put_stored(entry_of(key, body=body), blob_of(body, size_bytes), remember=True)
 
@@ -269,3 +273,18 @@ class CatalogSuite:
             catalog.find_entry("pypi", "a")
         with pytest.raises(StoreFailure):
             await catalog.put_entry(entry_of())
+
+    async def test_a_stored_404_has_no_blob_and_is_read_as_it_was_put(self, catalog: Catalog) -> None:
+        absence = absence_of("gone", said_at=NOON)
+        await catalog.put_entry(absence)
+        assert catalog.find_entry("pypi", "gone") == absence
+
+    async def test_404s_that_are_too_old_or_too_many_are_deleted_and_nothing_else_is(self, catalog: Catalog) -> None:
+        await store(catalog, "kept")
+        await catalog.put_entry(replace(entry_of("taken-back"), gone_at=NOON - timedelta(days=30)))
+        for days in range(4):
+            await catalog.put_entry(absence_of(f"absent-{days}", said_at=NOON - timedelta(days=days)))
+        await catalog.delete_absences(NOON - timedelta(days=2), 100)
+        assert [entry.key for entry in catalog.entries()] == ["absent-0", "absent-1", "absent-2", "kept", "taken-back"]
+        await catalog.delete_absences(NOON - timedelta(days=9), 2)
+        assert [entry.key for entry in catalog.entries()] == ["absent-0", "absent-1", "kept", "taken-back"]

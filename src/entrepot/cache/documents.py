@@ -9,7 +9,7 @@ from entrepot.cache.counters import Counters
 from entrepot.cache.facts import FactBook, Facts, FileFact
 from entrepot.cache.flight import Flight, FlightReader, Head
 from entrepot.cache.flights import Flights
-from entrepot.cache.order import Kit, Order
+from entrepot.cache.order import Kit, Order, all_identities
 from entrepot.cache.repository import Repository
 from entrepot.cache.soundness import Soundness
 from entrepot.cache.views import Source
@@ -140,6 +140,8 @@ class Documents:
     def _of_today(self, repository: Repository, resource: Resource, entry: Entry) -> Entry | None:
         """After a change of address or credentials: what another upstream said must be said again by today's, and
         only bytes that a published digest vouches for need not."""
+        if entry.is_absence:
+            return entry if entry.upstream == all_identities(self._kit.fetcher, repository) else None
         if any(self._kit.fetcher.identity(name) == entry.upstream for name in repository.upstreams):
             return entry
         if resource.kind is Kind.ARTIFACT:

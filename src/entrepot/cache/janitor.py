@@ -16,6 +16,9 @@ ORPHAN_AGE = timedelta(minutes=10)
 ORPHAN_SHARE = 0.05
 """More orphans than this are rather a lost catalog than rubbish: nothing is removed then, and the log says so."""
 ORPHANS_ALWAYS = 20
+ABSENCE_AGE = timedelta(days=7)
+ABSENCES_KEPT = 100_000
+ABSENCES_EVERY = 3600.0
 
 _log = logging.getLogger("entrepot")
 
@@ -51,6 +54,10 @@ class Janitor:
                 freed += victim.size_bytes
         self._counters.evicted_bytes += freed
         return freed
+
+    async def forget_absences(self) -> None:
+        """Stored 404s that are too old, or too many, to be of use."""
+        await self._kit.catalog.delete_absences(self._kit.clock.now() - ABSENCE_AGE, ABSENCES_KEPT)
 
     async def remove(self, sha256: str) -> None:
         """First unknown, then unlinked: no new reader is sent to a file that is about to go."""
@@ -122,11 +129,14 @@ class Janitor:
 
     async def work(self, evict_every: float, sweep_every: float) -> None:
         """Both, for as long as the server runs. Seconds."""
-        swept_at = self._kit.clock.timestamp()
+        swept_at = tidied_at = self._kit.clock.timestamp()
         while True:
             await asyncio.sleep(evict_every)
             try:
                 await self.evict()
+                if self._kit.clock.timestamp() - tidied_at >= ABSENCES_EVERY:
+                    tidied_at = self._kit.clock.timestamp()
+                    await self.forget_absences()
                 if self._kit.clock.timestamp() - swept_at >= sweep_every:
                     swept_at = self._kit.clock.timestamp()
                     await self.sweep(pause=0.05)

@@ -72,7 +72,7 @@ class Operations:
             keys = [entry.key for entry in entries if entry.repository == repository]
             await self._kit.catalog.delete_entries(repository, keys)
         self._changed(target)
-        for sha256 in {entry.sha256 for entry in entries}:
+        for sha256 in {entry.sha256 for entry in entries if not entry.is_absence}:
             if not self._kit.catalog.is_used(sha256):
                 await self._janitor.remove(sha256)
         return _names(entries)

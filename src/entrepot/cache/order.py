@@ -68,6 +68,11 @@ class Order:
         return f"{self.repository.name}/{self.resource.key}"
 
 
+def all_identities(fetcher: Fetcher, repository: Repository) -> str:
+    """Of every upstream that had to say 404 before something counts as absent."""
+    return " ".join(fetcher.identity(name) for name in repository.upstreams)
+
+
 def url_of(resource: Resource, location: Location | None, base: str) -> str:
     """The absolute upstream URL of a resource: where its index says it is, else where its name says."""
     origin = location.origin if location else resource.origin

@@ -119,7 +119,7 @@ def after_failure(
     """What a failed validation means for the entry. `validated_at` never moves here."""
     if isinstance(error, Absent):
         if rules.gone == "follow":
-            return Drop(replace(entry, gone_at=now))
+            return Drop(replace(entry, gone_at=now, next_check_at=None, failures=0))
         return Keep(_checked_later(entry, rules, now, None), "gone-upstream")
     later = _checked_later(entry, rules, now, error.retry_after)
     if stale_for(entry, resource, rules, now) > rules.if_error:
@@ -128,6 +128,16 @@ def after_failure(
         return Keep(later, "forbidden-upstream") if rules.forbidden == "stale" else Fail(later)
     detail = "upstream-failed" if isinstance(error, UpstreamFailure) else error.code
     return Keep(later, detail)
+
+
+def absence_stands(entry: Entry, error: EntrepotError, rules: FreshnessRules, now: datetime) -> bool:
+    """Whether a stored 404 is told again because upstream failed when it was asked anew (RFC 5861 §4). That is no
+    outage spelled 404: upstream did say so. What it says now, but not as it should, is another thing."""
+    if entry.gone_at is None or not isinstance(error, UpstreamFailure):
+        return False
+    if isinstance(error, UpstreamStatus) and error.upstream_status in (401, 403) and rules.forbidden != "stale":
+        return False
+    return 0 <= (now - entry.gone_at).total_seconds() <= rules.negative_ttl + rules.if_error
 
 
 def _checked_later(entry: Entry, rules: FreshnessRules, now: datetime, retry_after: float | None) -> Entry:

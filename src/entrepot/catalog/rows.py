@@ -66,6 +66,10 @@ _REMEMBER = "INSERT OR IGNORE INTO remembered (repository, key, sha256, size_byt
 _PUT_OWNER = "INSERT OR IGNORE INTO owners (repository, package, upstream) VALUES (?, ?, ?)"
 _PUT_DERIVED = _upsert("derived", "key", "sha256 size_bytes note")
 _PUT_ORIGIN = _upsert("origins", "origin", "closed_until reason failures")
+_DELETE_ABSENCES = (
+    "DELETE FROM entries WHERE sha256 = x'' AND gone_at < max(?2, coalesce("
+    "(SELECT gone_at FROM entries WHERE sha256 = x'' ORDER BY gone_at DESC LIMIT 1 OFFSET ?1 - 1), 0))"
+)
 _PUT_USE = "UPDATE blobs SET last_used_at = max(last_used_at, ?) WHERE sha256 = ?"
 
 
@@ -202,6 +206,10 @@ def put_origin(state: OriginState) -> Statement:
 
 def delete_entry(repository: str, key: str) -> Statement:
     return "DELETE FROM entries WHERE repository = ? AND key = ?", (repository, key)
+
+
+def delete_absences(before: datetime, most: int) -> Statement:
+    return _DELETE_ABSENCES, (most, microseconds_of(before))
 
 
 def delete_remembered(repository: str, key: str) -> Statement:

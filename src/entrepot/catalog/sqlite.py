@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from entrepot.catalog import rows
@@ -231,6 +232,10 @@ class SqliteCatalog:
         write, done = self._submit([rows.delete_entry(repository, key) for key in deleted])
         for key in deleted:
             self._entries.cover((repository, key), None, write)
+        await done
+
+    async def delete_absences(self, before: datetime, most: int) -> None:
+        _, done = self._submit([rows.delete_absences(before, most)])
         await done
 
     async def delete_blob(self, sha256: str) -> None:

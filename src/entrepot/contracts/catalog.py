@@ -82,6 +82,9 @@ class Catalog(Protocol):
 
     async def delete_entries(self, repository: str, keys: Iterable[str]) -> None: ...
 
+    async def delete_absences(self, before: datetime, most: int) -> None:
+        """Stored 404s that were said before a time, and the oldest of those that are more than `most`."""
+
     async def delete_blob(self, sha256: str) -> None:
         """The blob's row and every entry and derived thing that is made of it. Remembered digests stay."""
 

@@ -23,7 +23,7 @@ class Entry:
     repository: str
     key: str
     sha256: str
-    """The blob: hex."""
+    """The blob: hex. Empty where all that is stored is that upstream said 404 or 410 (`gone_at`)."""
     size_bytes: int
     headers: Headers
     """The stored upstream fields that matter later: content-type, etag, last-modified, cache-control, expires, date,
@@ -45,6 +45,11 @@ class Entry:
     """Marked by `invalidate`: validated before the next use."""
     gone_at: datetime | None = None
     """When upstream said 404 or 410; such an entry is kept but not served."""
+
+    @property
+    def is_absence(self) -> bool:
+        """Whether there was never a body: the entry only remembers that upstream has nothing under this name."""
+        return not self.sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
