@@ -1,0 +1,1 @@
+"""Real clients on real registries, through Entrepot: `python -m tests.live [CLIENT …]`."""

@@ -1,0 +1,187 @@
+"""Five package managers: a project for each, the commands a developer types, and what their locks say they got."""
+
+import json
+import re
+import sys
+import tomllib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from entrepot.contracts.ecosystem import Ecosystem
+from entrepot.ecosystems import find_ecosystems
+
+PYTHON = Path(sys.executable)
+TOOLS = Path(__file__).parents[2] / ".cache" / "tools" / "bin"
+SEARCHED = (str(TOOLS), str(PYTHON.parent))
+"""Where clients are that make brought, before those of the machine."""
+
+
+class Client(ABC):
+    """One package manager with its project."""
+
+    name: ClassVar[str]
+    ecosystem: ClassVar[str]
+    repository: ClassVar[str]
+    variables: ClassVar[Mapping[str, str]] = {}
+    """What it needs besides what the ecosystem declares."""
+
+    def environment(self, url: str, host: str) -> dict[str, str]:
+        """The variables by which the ecosystem's own declaration points this client at us."""
+        ecosystem: type[Ecosystem] = find_ecosystems()[self.ecosystem]
+        declared = next(client for client in ecosystem.clients if client.name == self.name)
+        assert not declared.files, "a client with generated files needs more than variables"
+        values = {**declared.variables, **self.variables}
+        return {name: value.format(url=f"{url}/{self.repository}", host=host) for name, value in values.items()}
+
+    @abstractmethod
+    def prepare(self, project: Path) -> None:
+        """Write the project into an empty directory."""
+
+    @abstractmethod
+    def commands(self) -> list[list[str]]: ...
+
+    @abstractmethod
+    def lock(self, project: Path) -> dict[str, str]:
+        """What was installed: package and version (or file) to its digest."""
+
+
+class Pip(Client):
+    name, ecosystem, repository = "pip", "pypi", "pypi"
+    variables: ClassVar[Mapping[str, str]] = {"PIP_TRUSTED_HOST": "{host}", "PIP_DISABLE_PIP_VERSION_CHECK": "0"}
+
+    def prepare(self, project: Path) -> None:
+        (project / "requirements.txt").write_text("jupyterlab\npandas\nrequests\nrich\nblack\n")
+
+    def commands(self) -> list[list[str]]:
+        python = str(PYTHON)
+        install = ["install", "--report", "report.json", "-r", "requirements.txt"]
+        return [
+            [python, "-m", "venv", "--without-pip", "env"],
+            [python, "-m", "pip", "--python", "env/bin/python", *install],
+            [python, "-m", "pip", "--python", "env/bin/python", "check"],
+        ]
+
+    def lock(self, project: Path) -> dict[str, str]:
+        report = json.loads((project / "report.json").read_text())
+        found = {}
+        for item in report["install"]:
+            package = f"{item['metadata']['name']} {item['metadata']['version']}"
+            found[package] = f"sha256:{item['download_info']['archive_info']['hashes']['sha256']}"
+        return found
+
+
+class Uv(Client):
+    name, ecosystem, repository = "uv", "pypi", "pypi"
+    variables: ClassVar[Mapping[str, str]] = {"UV_PYTHON": str(PYTHON), "UV_PYTHON_DOWNLOADS": "never"}
+
+    def prepare(self, project: Path) -> None:
+        wanted = [
+            "fastapi[standard]",
+            "sqlalchemy",
+            "celery[redis]",
+            "scikit-learn",
+            "sphinx",
+            "mkdocs-material",
+            "ipython",
+        ]
+        lines = ["[project]", 'name = "app"', 'version = "0.1.0"', 'requires-python = ">=3.11"']
+        (project / "pyproject.toml").write_text("\n".join([*lines, f"dependencies = {json.dumps(wanted)}", ""]))
+
+    def commands(self) -> list[list[str]]:
+        return [["uv", "sync"]]
+
+    def lock(self, project: Path) -> dict[str, str]:
+        found = {}
+        for package in tomllib.loads((project / "uv.lock").read_text())["package"]:
+            for file in [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]:
+                found[f"{package['name']} {package['version']} {file['url'].rpartition('/')[2]}"] = file["hash"]
+        return found
+
+
+_NODE_PACKAGES = (
+    "express",
+    "webpack",
+    "webpack-cli",
+    "typescript",
+    "eslint",
+    "jest",
+    "@babel/core",
+    "@types/node",
+    "react",
+)
+
+
+def _write_package_json(project: Path) -> None:
+    wanted = dict.fromkeys(_NODE_PACKAGES, "*")
+    (project / "package.json").write_text(json.dumps({"name": "app", "version": "1.0.0", "dependencies": wanted}))
+
+
+class Npm(Client):
+    name, ecosystem, repository = "npm", "npm", "npm"
+
+    def prepare(self, project: Path) -> None:
+        _write_package_json(project)
+
+    def commands(self) -> list[list[str]]:
+        return [["npm", "install"], ["npm", "ls", "--all"]]
+
+    def lock(self, project: Path) -> dict[str, str]:
+        packages = json.loads((project / "package-lock.json").read_text())["packages"]
+        found = {}
+        for path, package in packages.items():
+            if path:
+                name = package.get("name", path.rpartition("node_modules/")[2])
+                found[f"{name} {package['version']}"] = package["integrity"]
+        return found
+
+
+class Pnpm(Client):
+    name, ecosystem, repository = "pnpm", "npm", "npm"
+    _RESOLUTION = re.compile(
+        r"^  '?(?P<name>@?[^@\s']+)@(?P<version>[^:\s']+)'?:\n    resolution: \{integrity: (?P<digest>[^,}]+)",
+        re.MULTILINE,
+    )
+
+    def prepare(self, project: Path) -> None:
+        _write_package_json(project)
+
+    def commands(self) -> list[list[str]]:
+        return [["pnpm", "install", "--no-frozen-lockfile"]]
+
+    def lock(self, project: Path) -> dict[str, str]:
+        text = (project / "pnpm-lock.yaml").read_text()
+        return {f"{line['name']} {line['version']}": line["digest"] for line in self._RESOLUTION.finditer(text)}
+
+
+class Go(Client):
+    name, ecosystem, repository = "go", "golang", "go"
+    variables: ClassVar[Mapping[str, str]] = {"GOTOOLCHAIN": "local", "GOFLAGS": "-modcacherw"}
+    IMPORTS = (
+        "github.com/gin-gonic/gin",
+        "github.com/spf13/cobra",
+        "github.com/spf13/viper",
+        "github.com/prometheus/client_golang/prometheus",
+        "go.uber.org/zap",
+        "google.golang.org/grpc",
+        "gorm.io/gorm",
+        "github.com/Masterminds/sprig/v3",
+        "gopkg.in/yaml.v3",
+        "golang.org/x/tools/go/packages",
+    )
+
+    def prepare(self, project: Path) -> None:
+        (project / "go.mod").write_text("module app.example/app\n\ngo 1.24\n")
+        lines = "".join(f'\t_ "{path}"\n' for path in self.IMPORTS)
+        (project / "main.go").write_text(f"package main\n\nimport (\n{lines})\n\nfunc main() {{}}\n")
+
+    def commands(self) -> list[list[str]]:
+        return [["go", "mod", "tidy"], ["go", "mod", "download", "all"], ["go", "mod", "verify"]]
+
+    def lock(self, project: Path) -> dict[str, str]:
+        lines = [line.split() for line in (project / "go.sum").read_text().splitlines()]
+        return {f"{module} {version}": digest for module, version, digest in lines}
+
+
+CLIENTS: dict[str, Client] = {client.name: client for client in (Pip(), Uv(), Npm(), Pnpm(), Go())}

@@ -1,0 +1,143 @@
+"""Entrepot as it is run here: a server outside the namespace, whose upstreams are reached through the recorder."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_NAMED_HOST = re.compile(r"(?<=/-/)[^/]+\.[^/]+(?=/)|(?<=/sumdb/)[^/]+")
+"""A registry's host in one of our paths: figures are written to files, and no file of ours names registries."""
+
+READY_SECONDS = 20.0
+STOP_SECONDS = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A line of the access log."""
+
+    method: str
+    path: str
+    status: int
+    cache: str
+    detail: str
+    bytes: int
+    milliseconds: float
+    upstream_requests: int
+    upstream_status: int
+    upstream_bytes: int
+
+
+class House:
+    """One server process on one data directory; `offset` moves its clock by seconds."""
+
+    def __init__(self, data: Path, address: str, port: int, proxy: str, offset: float = 0.0) -> None:
+        self.data, self.url = data, f"http://{address}:{port}"
+        self._log, self._read = data / "access.log", 0
+        self._config = data / "entrepot.toml"
+        data.mkdir(parents=True, exist_ok=True)
+        self._config.write_text(
+            f'[server]\nlisten = "{address}:{port}"\nopen = true\naccess_log = "{self._log}"\n'
+            "[fetch]\ntrust_env = true\n"
+        )
+        self._environment = {
+            **os.environ,
+            "http_proxy": proxy,
+            "https_proxy": proxy,
+            "no_proxy": "",
+            "ENTREPOT_CLOCK_OFFSET": str(offset),
+        }
+
+    def __enter__(self) -> Self:
+        self._read = self._log.stat().st_size if self._log.exists() else 0
+        entrepot = Path(sys.executable).with_name("entrepot")
+        command = [str(entrepot), "serve", "--config", str(self._config), "--data", str(self.data)]
+        with (self.data / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        try:
+            self._await_ready()
+        except BaseException:
+            self._process.kill()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+    def _await_ready(self) -> None:
+        end = time.monotonic() + READY_SECONDS
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                break
+            try:
+                with self.open("/ready"):
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError(f"Entrepot did not start; see {self.data / 'server.log'}")
+
+    def open(self, path: str) -> HTTPResponse:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        answer = direct.open(self.url + path, timeout=READY_SECONDS)
+        assert isinstance(answer, HTTPResponse)
+        return answer
+
+    def stats(self) -> dict[str, dict[str, int]]:
+        """The counts of each repository since the start."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(str(self.data / "control.sock"))
+            control.sendall(b'{"verb": "stats"}\n')
+            line = control.makefile().readline()
+        answer = json.loads(line)
+        if not answer["ok"]:
+            raise RuntimeError(f"stats: {answer['error']}")
+        counts: dict[str, dict[str, int]] = answer["result"]["repositories"]
+        return counts
+
+    def visits(self) -> list[Visit]:
+        """Requests for repositories since the last call, or the start. Waits for the log's batch."""
+        time.sleep(1.0)
+        with self._log.open("rb") as file:
+            file.seek(self._read)
+            lines = file.read()
+        self._read += len(lines)
+        read = [json.loads(line) for line in lines.splitlines()]
+        return [_visit(line) for line in read if "repository" in line]
+
+
+def _visit(line: dict[str, object]) -> Visit:
+    def number(name: str) -> int:
+        value = line.get(name, 0)
+        assert isinstance(value, int)
+        return value
+
+    milliseconds = line["ms"]
+    assert isinstance(milliseconds, float | int)
+    return Visit(
+        method=str(line["method"]),
+        path=_NAMED_HOST.sub("…", str(line["path"])),
+        status=number("status"),
+        cache=str(line["cache"]),
+        detail=str(line.get("detail", "")),
+        bytes=number("bytes"),
+        milliseconds=float(milliseconds),
+        upstream_requests=number("upstream_requests"),
+        upstream_status=number("upstream_status"),
+        upstream_bytes=number("upstream_bytes"),
+    )
