@@ -93,6 +93,11 @@ class Rogue:
     def url(self, path: str = "/") -> str:
         return self.base + path
 
+    @property
+    def paths(self) -> list[str]:
+        """What is published."""
+        return list(self._pages)
+
     def requests(self, path: str | None = None, method: str | None = None) -> list[Seen]:
         return [
             seen

@@ -95,6 +95,14 @@ async def test_a_body_ends_with_its_length_and_the_connection_with_it(rogue: Rog
     assert rogue.connections == 2
 
 
+async def test_a_body_that_is_longer_than_was_said_has_no_end_for_sure(rogue: Rogue, outside: Outside) -> None:
+    url = rogue.serve("/a", BODY)
+    rogue.disturb("/a", long_body())
+    reply = await outside.fetcher(upstream(rogue)).send(ask(url))
+    assert await read(reply) == BODY
+    assert not reply.delimited
+
+
 @pytest.mark.parametrize("size", [10, 400_000])
 async def test_an_answer_behind_the_body_is_not_taken_for_the_next_one(
     rogue: Rogue, outside: Outside, size: int

@@ -140,9 +140,11 @@ class Arrival:
         self._flight.spill_from(self._size)
 
     def _holds_all(self) -> bool:
-        known = bool(self._wanted or self._remembered)
-        small = self._total is not None and self._total <= self._kit.limits.whole_bytes
-        return self._store_first or (known and small)
+        """Whether nothing leaves yet: small things that can still turn out wrong, where that can then be told, or a
+        stored edition served instead."""
+        judged = bool(self._wanted or self._remembered or self._order.entry)
+        size = self._size if self._total is None else self._total
+        return self._store_first or (judged and size <= self._kit.limits.whole_bytes)
 
     def _releasable(self) -> int:
         """How far readers may go before the digest is known to agree."""
@@ -200,11 +202,11 @@ class Arrival:
         if self._repeated or (self._total is not None and self._size != self._total):
             raise BodyCut(f"{self._order.subject}: {self._size} bytes of {self._total} arrived")
         await self._check_digests()
+        await self._examine(reply)
         if not reply.delimited and not self._wanted:
             self._failure = self._failure or StoreFailure(
-                f"{self._order.subject}: its end cannot be told from a broken connection, so it is not kept"
+                f"{self._order.subject}: its end cannot be told for sure, so it is not kept"
             )
-        await self._examine(reply)
         self._flight.finish(self._size)
         self._claim.whole(self._size)
 

@@ -39,7 +39,8 @@ class UpstreamReply(Protocol):
 
     @property
     def delimited(self) -> bool:
-        """Whether the end of the body can be told from a broken connection (a length, or chunked)."""
+        """Whether the end of the body can be told from a broken connection (a length, or chunked). Known for sure
+        when the body was read: what comes behind its end makes the end doubtful."""
 
     async def close(self) -> None:
         """Give the connection back if the body was read to its end, else drop it."""

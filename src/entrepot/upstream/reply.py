@@ -8,6 +8,7 @@ import aiohttp
 from entrepot.contracts.fetcher import UpstreamReply
 from entrepot.errors import BodyCut, Unreachable, UpstreamFailure, UpstreamTimeout
 from entrepot.model.headers import Headers
+from entrepot.upstream.response import Response
 from entrepot.upstream.target import Target
 
 ERROR_BODY_BYTES = 64 << 10
@@ -36,6 +37,7 @@ class AiohttpReply:
         self._target = target
         self._read_timeout = read_timeout
         self._received = 0
+        self._overran = False
         self.status = response.status
         self.headers = _clean(response)
         self.url = target.text
@@ -44,12 +46,15 @@ class AiohttpReply:
     def delimited(self) -> bool:
         fields = self._response.headers
         empty = self._response.method == "HEAD" or self.status in _BODILESS
-        return empty or "content-length" in fields or "chunked" in fields.get("transfer-encoding", "").lower()
+        told = "content-length" in fields or "chunked" in fields.get("transfer-encoding", "").lower()
+        return empty or (told and not self._overran)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         while data := await self._next():
             self._received += len(data)
             yield data
+        # Length and bytes contradict each other: which of them is right, nobody can tell.
+        self._overran = isinstance(self._response, Response) and self._response.overran
 
     async def close(self) -> None:
         self._response.release()

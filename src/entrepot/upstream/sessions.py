@@ -15,6 +15,7 @@ from aiohttp.tracing import Trace
 
 from entrepot.errors import ConfigError
 from entrepot.upstream.guard import Guard
+from entrepot.upstream.response import Response
 from entrepot.upstream.settings import UpstreamSettings
 from entrepot.upstream.stages import trace_stages
 from entrepot.upstream.target import Target
@@ -74,6 +75,7 @@ class Sessions:
         )
         return aiohttp.ClientSession(
             connector=connector,
+            response_class=Response,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,  # It would read proxies past our guard, and ~/.netrc.
