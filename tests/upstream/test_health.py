@@ -106,6 +106,15 @@ async def test_while_a_probe_is_under_way_nobody_else_goes_out(failing: Rogue, o
         await probe
 
 
+async def test_who_asks_while_a_good_probe_is_under_way_goes_out_behind_it(failing: Rogue, outside: Outside) -> None:
+    one, other = outside.fetcher(upstream(failing)), outside.fetcher(upstream(failing))
+    await _fails(one, failing, 3)
+    failing.calm()
+    outside.clock.advance(5)
+    together = [fetch(fetcher, ask(failing.url("/a"))) for fetcher in (one, one, other, other)]
+    assert await asyncio.gather(*together) == [(200, b"x")] * 4
+
+
 async def test_an_abandoned_probe_lets_the_next_one_out(failing: Rogue, outside: Outside) -> None:
     fetcher = outside.fetcher(upstream(failing))
     await _fails(fetcher, failing, 3)

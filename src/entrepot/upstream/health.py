@@ -15,8 +15,12 @@ LONGEST_PAUSE = 60.0
 LONGEST_RETRY_AFTER = 3600.0
 PROBE_LIMIT = 60.0
 """Seconds after which a probe that was never reported (its process was killed) stops keeping others out."""
+PROBE_PATIENCE = 1.0
+"""Seconds that others wait for a probe to end before they are told to come later."""
 SAVE_LIMIT = 0.25
 """Seconds that an answer waits for the state to be durable."""
+_PROBING = "a probe is under way"
+_LOOK_AGAIN = 0.02
 
 
 class OriginStore(Protocol):
@@ -38,14 +42,30 @@ class Health:
     async def admit(self, origin: str) -> bool:
         """Ask before contact. True: this is the probe of an open breaker, to be reported like any other, and to be
         `released` if it was neither a success nor a failure. Raises UpstreamBusy."""
-        state = self._find(origin)
+        state = await self._after_probe(origin)
         now = self._clock.timestamp()
         if state.closed_until > now:
-            raise UpstreamBusy(origin, state.closed_until - now, state.reason)
+            most = FIRST_PAUSE if state.reason == _PROBING else LONGEST_RETRY_AFTER
+            raise UpstreamBusy(origin, min(most, state.closed_until - now), state.reason)
         if state.failures < OPENS_AFTER:
             return False
-        await self._put(origin, now + PROBE_LIMIT, "a probe is under way", state.failures)
+        await self._put(origin, now + PROBE_LIMIT, _PROBING, state.failures)
         return True
+
+    async def _after_probe(self, origin: str) -> OriginState:
+        """The state behind a probe that is under way: when upstream is back, a client's further requests, which come
+        at the same moment, must not fail for that."""
+        waited = 0.0
+        state = self._find(origin)
+        while self._is_probing(state) and waited < PROBE_PATIENCE:
+            # The probe may be another process's, which tells nobody when it ends.
+            await asyncio.sleep(_LOOK_AGAIN)
+            waited += _LOOK_AGAIN
+            state = self._find(origin)
+        return state
+
+    def _is_probing(self, state: OriginState) -> bool:
+        return state.reason == _PROBING and state.closed_until > self._clock.timestamp()
 
     async def succeeded(self, origin: str) -> None:
         # A running Retry-After has no failures: a success that was under way does not end it.
