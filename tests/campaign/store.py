@@ -37,7 +37,9 @@ class StoreCheck:
     def entries(self) -> list[tuple[str, str, str, int]]:
         """Repository, key, sha256 and size of each."""
         with closing(sqlite3.connect(f"file:{self.data / 'catalog.db'}?mode=ro", uri=True)) as catalog:
-            rows = catalog.execute("SELECT repository, key, sha256, size_bytes FROM entries").fetchall()
+            rows = catalog.execute(
+                "SELECT repository, key, sha256, size_bytes FROM entries WHERE sha256 != x''"
+            ).fetchall()
         return [(repository, key, sha256.hex(), size) for repository, key, sha256, size in rows]
 
     def blob(self, sha256: str) -> Path:
