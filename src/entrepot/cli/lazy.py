@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS: Final = {
     "serve": "Serve the configured repositories.",
     "run": "Run a command with every package manager pointed at Entrepot.",
+    "doctor": "Say whether clients, upstreams and store are in order.",
     "stats": "Show what was served from where, and what is stored.",
     "purge": "Delete what is stored under a name.",
     "invalidate": "Have upstream asked again before what is stored is used.",

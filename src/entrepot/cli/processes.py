@@ -70,6 +70,7 @@ def serve_in_processes(blueprint: Blueprint) -> None:
 
 def _prepare_catalog(blueprint: Blueprint) -> None:
     """Recover and migrate. What fails here fails again, and is told, when a worker opens the catalog."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         recovered = prepare(blueprint.data / "catalog.db", blueprint.clock.now())
     except StoreFailure:
