@@ -11,6 +11,8 @@ from entrepot.model.resource import Kind, Resource
 # A lookup's lines never change, and an old tree head in it is as good as a new one: clients prove both consistent.
 LOOKUP_TTL = 30 * 86400.0
 SUPPORTED_TTL = 3600.0
+_USUAL_HEIGHT = 8
+_HASH_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~:-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*\Z")
 _TILE = re.compile(
     r"tile/(?P<height>[1-9][0-9]?)/(?:data|(?P<level>0|[1-9][0-9]?))"
@@ -60,8 +62,22 @@ def database_resource(name: str, question: str) -> Resource:
     key = f"sumdb/{name}/{question}"
     ttl = {"supported": SUPPORTED_TTL, "latest": None}.get(question, LOOKUP_TTL)
     if question.startswith("tile/"):
-        return Resource(key=key, path=key, kind=Kind.ARTIFACT, about=name)
+        begins, size = _wider_tiles(question)
+        wider = tuple(f"sumdb/{name}/{tile}" for tile in begins)
+        return Resource(key=key, path=key, kind=Kind.ARTIFACT, about=name, begins=wider, size_bytes=size)
     return Resource(key=key, path=key, kind=Kind.SIGNED, about=name, mutable_ttl=ttl)
+
+
+def _wider_tiles(question: str) -> tuple[tuple[str, ...], int | None]:
+    """The tiles that begin with a partial tile of hashes, and its bytes. Which partial tiles clients ask for depends on
+    when each lookup was answered: with the same ones stored, another order of questions asks for narrower tiles."""
+    found = _TILE.match(question)
+    if not found or not found["width"] or found["level"] is None or int(found["height"]) > _USUAL_HEIGHT:
+        return (), None
+    whole, _, _ = question.rpartition(".p/")
+    width = int(found["width"])
+    wider = range(width + 1, 1 << int(found["height"]))
+    return (whole, *(f"{whole}.p/{one}" for one in wider)), width * _HASH_BYTES
 
 
 def lookup_of(name: str, module: str, version: str) -> Resource:

@@ -72,6 +72,10 @@ class Resource:
     version: str = ""
     digest: Digest | None = None
     """The digest, where the name itself tells it."""
+    size_bytes: int | None = None
+    """The length, where the name itself tells it."""
+    begins: tuple[str, ...] = ()
+    """Keys of longer files whose first `size_bytes` bytes are this file: one of them in the store will do."""
     listed_in: "Resource | None" = None
     """The document whose releases name this file, its location and digest."""
     must_be_listed: bool = True
