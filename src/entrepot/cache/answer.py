@@ -75,7 +75,7 @@ class Answer:
     entry: Entry | None = None
     """The entry behind the whole, fresh answer: it may be given again."""
     fresh_until: float = 0.0
-    """Until when (seconds since the epoch) it may be given again without asking anybody."""
+    """Until when (seconds since the epoch) it may be given again without asking anybody; past: stale since then."""
     representation: Representation | None = None
 
 

@@ -1,12 +1,14 @@
 """A body on its way in: written and hashed as it grows, released as far as it is allowed, verified at its end."""
 
 import asyncio
+import logging
 
 from entrepot.cache.blobio import open_as_file
 from entrepot.cache.decoding import Decoder, decoder_of
 from entrepot.cache.facts import FileFact, guarded
+from entrepot.cache.fields import kept_fields
 from entrepot.cache.flight import Flight, Head
-from entrepot.cache.notes import head_note
+from entrepot.cache.notes import failure_note, head_note
 from entrepot.cache.order import Kit, Order
 from entrepot.contracts.blobs import GrowingBlob, OpenBlob
 from entrepot.contracts.board import Claim
@@ -17,6 +19,8 @@ from entrepot.model.entry import Blob, Remembered
 from entrepot.model.headers import Headers
 from entrepot.model.release import Document
 from entrepot.model.resource import Kind
+
+_log = logging.getLogger("entrepot")
 
 
 class Arrival:
@@ -56,16 +60,24 @@ class Arrival:
         self._check_claims(reply)
         await self._open_blob(reply)
         head = Head(
-            headers=reply.headers,
+            headers=kept_fields(reply.headers, decoded=False),
             url=reply.url,
             total=self._total,
             sha256=self._sha256_wanted(),
             held=self._holds_all(),
         )
-        path = self._blob.path if self._blob is not None else ""
-        self._flight.begin(head, self._blob.reader() if self._blob is not None else None)
-        if path:
+        if self._blob is None or self._failure is not None:
+            self._flight.begin(head, None)
+            return
+        self._flight.begin(head, self._blob.reader())
+        self._announce(head, self._blob.path)
+
+    def _announce(self, head: Head, path: str) -> None:
+        try:
             self._claim.announce(head_note(head, path))
+        except StoreFailure as failure:
+            # Other processes cannot read along then: they wait for what will be stored.
+            _log.warning("%s: %s", self._order.subject, failure)
 
     def _check_claims(self, reply: UpstreamReply) -> None:
         """What the answer's fields alone prove wrong."""
@@ -135,9 +147,12 @@ class Arrival:
         self._hash.update(data)
 
     def _give_up_storing(self, failure: StoreFailure) -> None:
-        """The disk failed: from here the body lives in memory, as long as somebody reads it."""
+        """The disk failed: from here the body lives in memory, as long as somebody reads it. Other processes cannot
+        read that memory: they are told, and fetch for themselves."""
+        _log.warning("%s is served from memory: %s", self._order.subject, failure)
         self._failure = failure
         self._flight.spill_from(self._size)
+        self._claim.end(failure_note(failure))
 
     def _holds_all(self) -> bool:
         """Whether nothing leaves yet: small things that can still turn out wrong, where that can then be told, or a
@@ -252,9 +267,14 @@ class Arrival:
         if self._file is not None:
             self._file.close()
             self._file = None
-        if self._blob is not None:
+        if self._blob is None:
+            return
+        try:
             await asyncio.shield(asyncio.to_thread(self._blob.discard))
-            self._blob = None
+        except StoreFailure as failure:
+            # The next start tidies up; who read the bytes has them.
+            _log.warning("%s: a temporary file stays behind: %s", self._order.subject, failure)
+        self._blob = None
 
 
 class _Sized:

@@ -85,6 +85,9 @@ class _Zstd(_Counted):
     def decode(self, data: bytes) -> Iterator[bytes]:
         more = bool(data)
         while more:
+            if self._stream.eof:
+                # Several frames in a row are one stream (RFC 8878 §3).
+                self._stream = _zstd_stream()
             try:
                 part = self._stream.decompress(data, _STEP)
             except zstd.ZstdError as error:
@@ -93,9 +96,6 @@ class _Zstd(_Counted):
             yield part
             data = self._stream.unused_data if self._stream.eof else b""
             more = bool(data) or not (self._stream.eof or self._stream.needs_input)
-            if self._stream.eof and data:
-                # Several frames in a row are one stream (RFC 8878 §3).
-                self._stream = _zstd_stream()
 
     def finish(self) -> None:
         if not self._stream.eof:

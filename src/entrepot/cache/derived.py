@@ -46,12 +46,14 @@ class DerivedBlobs:
 
     def open(self, derived: Derived) -> OpenBlob | None:
         """The blob, if it still is what was stored; else None (and it will be computed again)."""
-        blob = self._blobs.open(derived.sha256)
-        if blob is None:
+        try:
+            known = self._catalog.find_blob(derived.sha256)
+            blob = self._blobs.open(derived.sha256)
+        except StoreFailure:
             return None
-        known = self._catalog.find_blob(derived.sha256)
-        if known is None or known.fingerprint != blob.fingerprint():
-            blob.close()
+        if blob is None or known is None or known.fingerprint != blob.fingerprint():
+            if blob is not None:
+                blob.close()
             return None
         return blob
 
@@ -62,5 +64,7 @@ class DerivedBlobs:
             return None
         try:
             return await asyncio.to_thread(blob.read, 0, blob.size_bytes)
+        except StoreFailure:
+            return None
         finally:
             blob.close()

@@ -9,6 +9,7 @@ from entrepot.cache.counters import Counters
 from entrepot.cache.facts import FactBook, Facts, FileFact
 from entrepot.cache.flight import Flight, FlightReader, Head
 from entrepot.cache.flights import Flights
+from entrepot.cache.freshness import RECENT_SECONDS
 from entrepot.cache.order import Kit, Order, all_identities
 from entrepot.cache.repository import Repository
 from entrepot.cache.soundness import Soundness
@@ -18,9 +19,6 @@ from entrepot.errors import Absent, StoreFailure
 from entrepot.model.entry import Entry, Fingerprint
 from entrepot.model.release import Document
 from entrepot.model.resource import Kind, Resource
-
-RECENT_SECONDS = 10.0
-"""A document that was validated this recently is not asked about again for the sake of one missing file."""
 
 
 class Documents:

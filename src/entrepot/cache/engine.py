@@ -8,26 +8,23 @@ from entrepot.cache.answer import Answer, Growing, Representation, Stored, Trace
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.counters import Counters
 from entrepot.cache.documents import Documents
-from entrepot.cache.download import Download, kept_fields
+from entrepot.cache.download import Download
+from entrepot.cache.fields import kept_fields, shown_fields
 from entrepot.cache.flight import Flight, Head, Settled
 from entrepot.cache.flights import Flights
-from entrepot.cache.freshness import fresh_until, is_fresh
+from entrepot.cache.freshness import fresh_until, is_fresh, negative_lifetime, stale_for
 from entrepot.cache.indexes import Indexes
 from entrepot.cache.order import Kit, Order
 from entrepot.cache.passing import Passing
-from entrepot.cache.plan import Gone, Keep, Miss, Serve, Step, next_step
-from entrepot.cache.ranges import Conditions, Span, select_span
+from entrepot.cache.plan import Gone, Keep, Miss, Serve, Step, absence_stands, next_step
+from entrepot.cache.ranges import Conditions
 from entrepot.cache.repository import Repository
 from entrepot.cache.solo import SoloClaim
 from entrepot.cache.soundness import Soundness
-from entrepot.errors import Absent, EntrepotError, NotCached, StoreFailure, UpstreamStatus
+from entrepot.errors import Absent, EntrepotError, NotCached, StoreFailure, UpstreamFailure, UpstreamStatus
 from entrepot.model.entry import Entry
-from entrepot.model.headers import Headers, parse_http_date
+from entrepot.model.headers import parse_http_date
 from entrepot.model.resource import Kind, Resource
-
-IMMUTABLE = "public, max-age=31536000, immutable"
-MUTABLE = "no-cache"
-"""Clients ask again each time, which costs them a 304 from next door: what an operator changes takes effect at once."""
 
 
 class Engine:
@@ -69,7 +66,8 @@ class Engine:
                 if step.refresh:
                     self._launch(repository, resource, step.entry, step.entry)
                 return answer
-        if isinstance(step, Miss | Gone) or ask.wish.stored_only:
+        gone = isinstance(step, Gone) and not await self._is_listed(repository, resource)
+        if isinstance(step, Miss) or gone or ask.wish.stored_only:
             raise self._missing(repository, resource, step)
         usable = entry if entry is not None and entry.gone_at is None else None
         return await self._fetch_upstream(repository, resource, usable, entry, ask)
@@ -84,7 +82,7 @@ class Engine:
         representation = Representation(
             body=Stored(blob),
             size_bytes=entry.size_bytes,
-            headers=_described(resource, entry.headers),
+            headers=shown_fields(resource, entry.headers),
             etag=etag_of(entry.sha256),
             modified=parse_http_date(entry.headers.get("last-modified")),
         )
@@ -95,8 +93,11 @@ class Engine:
     def _dated(self, answer: Answer, repository: Repository, resource: Resource, entry: Entry) -> Answer:
         answer.entry = entry
         now = self._kit.clock.now()
-        if is_fresh(entry, resource, repository.rules, now):
-            answer.fresh_until = fresh_until(entry, resource, repository.rules)
+        rules = repository.rules
+        if is_fresh(entry, resource, rules, now):
+            answer.fresh_until = fresh_until(entry, resource, rules)
+        else:
+            answer.fresh_until = now.timestamp() - stale_for(entry, resource, rules, now)
         return answer
 
     def _missing(self, repository: Repository, resource: Resource, step: Step) -> EntrepotError:
@@ -105,22 +106,43 @@ class Engine:
             return Absent(subject)
         return Absent(f"{subject} (in the store)") if resource.cached_only else NotCached(f"{subject}: not stored")
 
+    async def _check_absence(
+        self, repository: Repository, resource: Resource, entry: Entry | None, error: UpstreamFailure
+    ) -> None:
+        """Upstream failed. Raises Absent where it said 404 before and no index says otherwise."""
+        now = self._kit.clock.now()
+        if entry is None or not absence_stands(entry, error, repository.rules, now):
+            return
+        if await self._is_listed(repository, resource):
+            return
+        assert entry.gone_at is not None
+        minutes = (now - entry.gone_at).total_seconds() / 60
+        said = f"{repository.name}/{resource.key} (asked {minutes:.0f} min ago; not to be reached now)"
+        raise Absent(said) from error
+
+    async def _is_listed(self, repository: Repository, resource: Resource) -> bool:
+        """Whether a stored index names it: then an older 404 says nothing."""
+        return resource.listed_in is not None and await self._documents.stored_fact(repository, resource) is not None
+
     # --- from upstream ----------------------------------------------------------------------------------------------
 
     async def _fetch_upstream(
         self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None, ask: ClientAsk
     ) -> Answer:
         subject = f"{repository.name}/{resource.stored_key}"
-        if entry is None:
-            self.absences.check(subject)
         order = await self._order(repository, resource, entry, seen)
+        if entry is None and order.fact is None:
+            self.absences.check(subject)
         try:
             if ask.method == "HEAD" and entry is None and self._flights.find(order) is None:
                 return await self._probe(order)
             flight, joined = self._flights.launch(order)
             return await self._from_flight(order, flight, joined, ask)
         except Absent as error:
-            self.absences.add(subject, error, repository.rules.negative_ttl)
+            self.absences.add(subject, error, negative_lifetime(resource, repository.rules))
+            raise
+        except UpstreamFailure as error:
+            await self._check_absence(repository, resource, seen, error)
             raise
 
     async def _order(
@@ -149,7 +171,10 @@ class Engine:
             resource=resource,
             counts=self._counters.of(repository.name),
             entry=entry if self._soundness.is_there(entry) else None,
+            learn=(lambda: self._documents.learn(repository, resource)) if resource.listed_in else None,
             seen=seen.validated_at,
+            conditional=repository.rules.conditional,
+            store_first=self._flights.is_suspect(f"{repository.name}/{resource.key}"),
         )
         self._flights.launch(order)
 
@@ -162,8 +187,9 @@ class Engine:
                 await flight.wait_released(0)
         except EntrepotError:
             return await self._after_failure(order, flight, ask)
-        if isinstance(head, Settled):
-            return await self._settled(order, head.entry, trace, ask)
+        if isinstance(head, Settled) or flight.settled is not None:
+            entry = head.entry if isinstance(head, Settled) else flight.stored.result()
+            return await self._settled(order, entry, trace, ask)
         return await self._growing(order, flight, head, trace, ask)
 
     async def _after_failure(self, order: Order, flight: Flight, ask: ClientAsk) -> Answer:
@@ -188,21 +214,20 @@ class Engine:
         representation = Representation(
             body=Growing(flight),
             size_bytes=head.total,
-            headers=_described(order.resource, kept_fields(head.headers, decoded=False)),
+            headers=shown_fields(order.resource, kept_fields(head.headers, decoded=False)),
             etag=etag_of(head.sha256) if head.sha256 else "",
             modified=parse_http_date(head.headers.get("last-modified")),
         )
-        span = select_span(ask.conditions, head.total, representation.etag, representation.modified)
-        start = span.start if isinstance(span, Span) else 0
-        if start and not await self._arrives(flight, start, head):
-            passed = await self._passing.span(order, flight, ask.conditions.range)
-            if passed is not None:
-                return passed
         answer = respond(representation, ask.conditions)
         answer.trace = trace
+        if answer.span is not None and answer.span.start and not await self._arrives(flight, answer.span.start):
+            passed = await self._passing.span(order, flight, head, answer.span)
+            if passed is not None:
+                answer.body, answer.span = passed, None
+                answer.trace = Trace(outcome="pass", detail="range", key=trace.key, upstream_status=206)
         return answer
 
-    async def _arrives(self, flight: Flight, start: int, head: Head) -> bool:
+    async def _arrives(self, flight: Flight, start: int) -> bool:
         """Whether a range that lies ahead will be here soon, or only waits for the digest."""
         try:
             await asyncio.wait_for(flight.wait_released(start), self._range_wait)
@@ -213,17 +238,17 @@ class Engine:
     async def _probe(self, order: Order) -> Answer:
         """A HEAD of what is not stored: asked upstream, and nothing kept."""
         flight = Flight(order.subject, window_limit=0)
-        reply = await Download(self._kit, replace(order, method="HEAD"), flight, SoloClaim()).probe()
+        download = Download(self._kit, replace(order, method="HEAD"), flight, SoloClaim())
+        reply = await download.probe()
         if reply.status != 200:
             raise UpstreamStatus(order.subject, reply.status)
         length = reply.headers.get("content-length")
-        fact = order.fact
         answer = respond(
             Representation(
                 body=b"",
                 size_bytes=int(length) if length.isascii() and length.isdigit() else None,
-                headers=_described(order.resource, kept_fields(reply.headers, decoded=False)),
-                etag=etag_of(fact.sha256) if fact is not None and fact.sha256 else "",
+                headers=shown_fields(order.resource, kept_fields(reply.headers, decoded=False)),
+                etag=etag_of(download.sha256) if download.sha256 else "",
                 modified=parse_http_date(reply.headers.get("last-modified")),
             ),
             Conditions(),
@@ -253,7 +278,10 @@ class Engine:
         try:
             return await self._index_from_flight(repository, resource, entry, ask)
         except Absent as error:
-            self.absences.add(subject, error, repository.rules.negative_ttl)
+            self.absences.add(subject, error, negative_lifetime(resource, repository.rules))
+            raise
+        except UpstreamFailure as error:
+            await self._check_absence(repository, resource, entry, error)
             raise
 
     async def _index_from_flight(
@@ -278,12 +306,3 @@ class Engine:
         answer.trace = trace
         stored = self._documents.find_entry(repository, resource)
         return self._dated(answer, repository, resource, stored) if stored is not None else answer
-
-
-def _described(resource: Resource, headers: Headers) -> tuple[tuple[str, str], ...]:
-    """The fields that describe stored bytes to a client; upstream's validators and freshness are not ours."""
-    names = ("content-encoding", "content-language", "content-disposition")
-    kind = resource.content_type or headers.get("content-type", "application/octet-stream")
-    control = IMMUTABLE if resource.kind is Kind.ARTIFACT else MUTABLE
-    kept = [(name, headers.get(name)) for name in names if name in headers]
-    return (("content-type", kind), ("cache-control", control), *kept)

@@ -10,6 +10,7 @@ import msgspec
 
 from entrepot.cache.blobio import open_as_file
 from entrepot.cache.derived import DerivedBlobs
+from entrepot.cache.turns import Turns
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import EntrepotError, UnreadableIndex
@@ -89,6 +90,7 @@ class FactBook:
         self._derived = derived
         self._budget, self._held = budget_bytes, 0
         self._known: OrderedDict[str, tuple[Facts, int]] = OrderedDict()
+        self._turns = Turns()
 
     async def read(self, key: str, subject: str, ecosystem: Ecosystem, blob: OpenBlob, document: Document) -> Facts:
         """The facts under `key` (which must tell document and ecosystem). Raises UnreadableIndex."""
@@ -96,24 +98,39 @@ class FactBook:
         if known is not None:
             return known
         work = _Reading(subject, ecosystem, blob, document)
-        facts = work() if blob.size_bytes <= IN_THREAD_BYTES else await asyncio.to_thread(work)
-        self._hold(key, facts, blob.size_bytes)
-        if blob.size_bytes > KEPT_BYTES and facts:
+        if blob.size_bytes <= IN_THREAD_BYTES:
+            facts = work()
+            self._hold(key, facts)
+            return facts
+        # However many files of one index are asked for at once, it is read once.
+        async with self._turns.of(key):
+            held = self._held_facts(key)
+            return held if held is not None else await self._read(key, work, blob.size_bytes)
+
+    async def _read(self, key: str, work: "_Reading", size_bytes: int) -> Facts:
+        facts = await asyncio.to_thread(work)
+        self._hold(key, facts)
+        if size_bytes > KEPT_BYTES and facts:
             await self._derived.put(key, await asyncio.to_thread(_encode, facts), b"")
         return facts
 
     async def find(self, key: str) -> Facts | None:
-        if key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key][0]
+        if (held := self._held_facts(key)) is not None:
+            return held
         stored = await self._derived.read(key)
         if stored is None:
             return None
         facts = await asyncio.to_thread(_decode, stored) if len(stored) > IN_THREAD_BYTES else _decode(stored)
-        self._hold(key, facts, len(stored))
+        self._hold(key, facts)
         return facts
 
-    def _hold(self, key: str, facts: Facts, size: int) -> None:
+    def _held_facts(self, key: str) -> Facts | None:
+        if key not in self._known:
+            return None
+        self._known.move_to_end(key)
+        return self._known[key][0]
+
+    def _hold(self, key: str, facts: Facts) -> None:
         # A file costs roughly half a kilobyte of objects, whatever its document weighs.
         weight = max(1024, 512 * len(facts))
         previous = self._known.pop(key, None)

@@ -70,6 +70,8 @@ class Flight:
         self.trace = FlightTrace()
         self.asked: Ask | None = None
         """The request that brings the body; None where another process asks."""
+        self.settled: Entry | None = None
+        """What to serve instead of a body that comes this way; also where one had been announced."""
         self.fallback: Keep | Drop | Fail | None = None
         """After a failed validation: what became of the stored entry."""
         self._changed = asyncio.Event()
@@ -90,7 +92,8 @@ class Flight:
             self.head.set_result(head)
 
     def settle(self, entry: Entry) -> None:
-        self.whole = True
+        """No body comes this way: the entry has it."""
+        self.settled, self.whole = entry, True
         if not self.head.done():
             self.head.set_result(Settled(entry))
         if not self.stored.done():
@@ -229,11 +232,16 @@ class FlightReader:
         if size <= 0:
             return b""
         await self._flight.wait_released(self._position)
+        if self._flight.settled is not None:
+            raise StoreFailure(f"{self._flight.subject}: these bytes came another way")
         if self._flight.released <= self._position:
             return b""
         data = self._flight.read_now(self._position, size)
         if data is None:
             data = await in_thread(self._flight.read_wait, self._position, size)
+        if not data:
+            # Released bytes that are not there: never to be taken for the end.
+            raise StoreFailure(f"{self._flight.subject}: the growing file ends at {self._position}")
         self._position += len(data)
         self._flight.moved()
         return data

@@ -1,6 +1,7 @@
 """All flights of this process: joined, led, or followed where another process leads."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 
 from entrepot.cache.background import Background
@@ -8,11 +9,13 @@ from entrepot.cache.download import Download
 from entrepot.cache.flight import Flight
 from entrepot.cache.follow import Followed, Follower
 from entrepot.cache.notes import failure_note
-from entrepot.cache.order import Kit, Order
+from entrepot.cache.order import Kit, Order, all_identities
 from entrepot.cache.plan import after_failure
+from entrepot.cache.solo import SoloClaim
 from entrepot.contracts.board import Board, Claim, Generation, Watch
-from entrepot.errors import BadContent, EntrepotError, InternalError, StoreFailure, UpstreamFailure
+from entrepot.errors import Absent, BadContent, EntrepotError, InternalError, StoreFailure, UpstreamFailure
 from entrepot.model.entry import Entry
+from entrepot.model.headers import Headers
 from entrepot.model.resource import Kind
 
 SUSPECTS_KEPT = 10_000
@@ -56,11 +59,12 @@ class Flights:
     async def _fly(self, order: Order, flight: Flight) -> None:
         claim: Claim | None = None
         try:
-            claim = await self._claim(order, flight)
-            if claim is not None:
-                await self._lead(order, flight, claim)
-        except EntrepotError as error:
-            await self._failed(order, flight, claim, error)
+            try:
+                claim = await self._claim(order, flight)
+                if claim is not None:
+                    await self._lead(order, flight, claim)
+            except EntrepotError as error:
+                await self._failed(order, flight, claim, error)
         except BaseException as error:
             # The edge of a job: whatever happens, nobody may be left waiting.
             self._forget(order, flight)
@@ -77,7 +81,12 @@ class Flights:
     async def _claim(self, order: Order, flight: Flight) -> Claim | None:
         """The lead; None when another process led and the flight has its end."""
         while True:
-            held = self._board.claim(_name(order))
+            try:
+                held = self._board.claim(_name(order))
+            except StoreFailure as failure:
+                # Better fetched twice than not at all.
+                _log.warning("%s is fetched without telling the other processes: %s", order.subject, failure)
+                return SoloClaim()
             if not isinstance(held, Watch):
                 return held
             try:
@@ -88,7 +97,7 @@ class Flights:
                 held.close()
 
     async def _lead(self, order: Order, flight: Flight, claim: Claim) -> None:
-        newer = self._newer(order) if self._board.shared() else None
+        newer = self._newer(order)
         if newer is not None:
             flight.settle(newer)
         elif await Download(self._kit, order, flight, claim).run():
@@ -98,12 +107,12 @@ class Flights:
         claim.end()
 
     def _newer(self, order: Order) -> Entry | None:
-        """What another process brought since this order was decided."""
+        """What another process, or a flight that just ended, brought since this order was decided."""
         try:
             entry = self._kit.catalog.find_entry(order.repository.name, order.resource.stored_key)
         except StoreFailure:
             return None
-        if entry is None or entry.gone_at is not None or entry.failures:
+        if entry is None or entry.gone_at is not None or entry.failures or entry.expired:
             return None
         return entry if order.seen is None or entry.validated_at > order.seen else None
 
@@ -115,6 +124,8 @@ class Flights:
             _log.error("wrong bytes: %s", error)
         if order.entry is not None:
             await self._note_failure(order, order.entry, flight, error)
+        elif isinstance(error, Absent):
+            self._background.spawn(self._note_absence(order), f"absence of {order.subject}")
         # Forgotten before anybody is told: who comes next starts anew.
         self._forget(order, flight)
         if claim is not None:
@@ -128,6 +139,31 @@ class Flights:
             await self._kit.catalog.put_entry(flight.fallback.entry)
         except StoreFailure as failure:
             _log.warning("the failed validation of %s could not be noted: %s", order.subject, failure)
+
+    async def _note_absence(self, order: Order) -> None:
+        """For the day when upstream cannot be asked: clients need a 404 again where they got one before."""
+        try:
+            known = self._kit.catalog.find_entry(order.repository.name, order.resource.stored_key)
+            await self._kit.catalog.put_entry(self._absence(order, known))
+        except StoreFailure as failure:
+            _log.warning("the absence of %s could not be noted: %s", order.subject, failure)
+
+    def _absence(self, order: Order, known: Entry | None) -> Entry:
+        now: datetime = self._kit.clock.now()
+        if known is not None and not known.is_absence:
+            return replace(known, gone_at=now, next_check_at=None, failures=0)
+        return Entry(
+            repository=order.repository.name,
+            key=order.resource.stored_key,
+            sha256="",
+            size_bytes=0,
+            headers=Headers(),
+            url="",
+            upstream=all_identities(self._kit.fetcher, order.repository),
+            stored_at=now,
+            validated_at=now,
+            gone_at=now,
+        )
 
     def _forget(self, order: Order, flight: Flight) -> None:
         if self._flying.get(_name(order)) is flight:

@@ -32,16 +32,26 @@ class Follower:
         polls = 0
         while True:
             progress = self._watch.look()
-            if progress.stage is Stage.FAILED:
-                raise read_failure_note(progress.note)
-            if progress.stage is Stage.DONE:
-                return self._done(progress)
+            if (end := self._end_of(progress)) is not None:
+                return end
             if progress.stage in (Stage.ARRIVING, Stage.WHOLE):
                 self._read_along(progress)
             polls += 1
             if polls % LIVENESS_POLLS == 0 and self._watch.abandoned():
-                return self._abandoned()
+                # It may have come to its end between the look and the question.
+                return self._end_of(self._watch.look()) or self._abandoned()
             await asyncio.sleep(POLL_SECONDS)
+
+    def _end_of(self, progress: Progress) -> Followed | None:
+        if progress.stage is Stage.DONE:
+            return self._done(progress)
+        if progress.stage is not Stage.FAILED:
+            return None
+        error = read_failure_note(progress.note)
+        if isinstance(error, StoreFailure) and not self._flight.released:
+            # The other process lost its disk or could not note something: this one may fare better.
+            return Followed.AGAIN
+        raise error
 
     def _read_along(self, progress: Progress) -> None:
         if progress.note:
@@ -72,7 +82,7 @@ class Follower:
         return Followed.ENDED
 
     def _abandoned(self) -> Followed:
-        if not self._begun:
+        if not self._flight.released and not self._flight.whole:
             return Followed.AGAIN
         if self._flight.whole:
             # Every byte is there; only the leader's commit is missing.

@@ -10,6 +10,8 @@ from entrepot.model.resource import Kind, Resource
 
 HEURISTIC_SHARE = 0.1
 HEURISTIC_MOST = 86400.0
+RECENT_SECONDS = 10.0
+"""A document that was validated this recently is not asked about again for the sake of one missing file."""
 HONOURED_VARY = frozenset({"accept", "accept-encoding"})
 
 
@@ -61,6 +63,12 @@ def _upstream_lifetime(headers: Headers, received: datetime) -> float:
     if modified is None:
         return 0.0
     return min(HEURISTIC_MOST, max(0.0, (date - modified).total_seconds() * HEURISTIC_SHARE))
+
+
+def negative_lifetime(resource: Resource, rules: FreshnessRules) -> float:
+    """For how many seconds a 404 is told again. A file may have been published since its index was read: its 404 lasts
+    no longer than the index is taken for current."""
+    return rules.negative_ttl if resource.listed_in is None else min(rules.negative_ttl, RECENT_SECONDS)
 
 
 def age_of(entry: Entry, now: datetime) -> float:

@@ -4,6 +4,7 @@ from entrepot.cache.answer import Answer, Representation, Stored, etag_of, respo
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.counters import Counters
 from entrepot.cache.documents import Documents
+from entrepot.cache.fields import MUTABLE
 from entrepot.cache.repository import Repository
 from entrepot.cache.views import Rendition, Source, Variant, Views
 from entrepot.contracts.ecosystem import View
@@ -26,6 +27,8 @@ class Indexes:
         try:
             return await self.from_source(repository, resource, source, ask)
         except Absent:
+            if ask.wish.stored_only:
+                raise
             # What it does not name may have been published since it was read.
             source = await self._documents.current(repository, resource)
             return await self.from_source(repository, resource, source, ask)
@@ -53,7 +56,7 @@ class Indexes:
         variant = packed or rendition.plain
         headers = [
             ("content-type", rendition.content_type),
-            ("cache-control", "no-cache"),
+            ("cache-control", MUTABLE),
             ("vary", "Accept, Accept-Encoding"),
         ]
         if packed is not None:
@@ -83,7 +86,8 @@ def _untouched(resource: Resource, source: Source, ask: ClientAsk) -> Answer:
         size_bytes=source.blob.size_bytes,
         headers=(
             ("content-type", resource.content_type or source.content_type or "application/octet-stream"),
-            ("cache-control", "no-cache"),
+            ("cache-control", MUTABLE),
+            ("vary", "Accept"),
         ),
         etag=etag_of(source.blob.sha256),
     )

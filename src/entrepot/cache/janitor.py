@@ -89,6 +89,9 @@ class Janitor:
             return True
         try:
             right = await asyncio.to_thread(hash_of, blob) == sha256
+        except StoreFailure as failure:
+            _log.error("the sweep cannot read %s", failure)
+            right = False
         finally:
             blob.close()
         if not right:

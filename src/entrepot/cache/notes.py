@@ -7,6 +7,9 @@ from entrepot.cache.flight import Head
 from entrepot.errors import Absent, EntrepotError, UpstreamBusy, UpstreamFailure, UpstreamStatus
 from entrepot.model.headers import Headers
 
+LONGEST_TEXT = 4096
+"""Of a failure, in characters: what an upstream or a parser says can be of any length, a note cannot."""
+
 _decode_head = msgspec.msgpack.Decoder(tuple[str, list[tuple[str, str]], str, int | None, str, bool]).decode
 _decode_failure = msgspec.msgpack.Decoder(tuple[str, str, bool, int, float]).decode
 
@@ -25,7 +28,7 @@ def failure_note(error: EntrepotError) -> bytes:
     gone = isinstance(error, Absent) and error.gone
     status = error.upstream_status if isinstance(error, UpstreamStatus) else 0
     seconds = error.seconds if isinstance(error, UpstreamBusy) else 0.0
-    return msgspec.msgpack.encode((type(error).__name__, str(error), gone, status, seconds))
+    return msgspec.msgpack.encode((type(error).__name__, str(error)[:LONGEST_TEXT], gone, status, seconds))
 
 
 def read_failure_note(note: bytes) -> EntrepotError:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from entrepot.cache.answer import Answer, Streamed, Trace
 from entrepot.cache.counters import Counts
-from entrepot.cache.flight import Flight
+from entrepot.cache.flight import Flight, Head
 from entrepot.cache.order import Kit, Order, url_of
+from entrepot.cache.ranges import Span
 from entrepot.cache.repository import Repository
 from entrepot.contracts.fetcher import Ask, UpstreamReply
 from entrepot.errors import EntrepotError
@@ -46,35 +47,41 @@ class Passing:
         answer.trace = Trace(outcome="pass", key=resource.key, upstream=upstream, upstream_status=reply.status)
         return answer
 
-    async def span(self, order: Order, flight: Flight, field: str) -> Answer | None:
+    async def span(self, order: Order, flight: Flight, head: Head, span: Span) -> Streamed | None:
         """A range that lies far ahead of its download, as an upstream range of its own; None where upstream, or our
-        part in it, does not allow that."""
+        part in it, does not allow that: then it is to be waited for."""
         if flight.asked is None:
             return None
-        fields = [(name, value) for name, value in flight.asked.headers if not name.startswith("if-")]
+        asked = [item for item in flight.asked.headers if not item[0].startswith("if-") and item[0] != "range"]
+        fields = [*asked, ("range", f"bytes={span.start}-{span.end - 1}")]
+        if head.headers.get("etag").startswith('"'):
+            # Of the same bytes that are arriving, or none.
+            fields.append(("if-range", head.headers.get("etag")))
         order.counts.upstream_requests += 1
-        reply = await self._kit.fetcher.send(replace(flight.asked, headers=Headers([*fields, ("range", field)])))
-        if reply.status != 206:
+        try:
+            reply = await self._kit.fetcher.send(replace(flight.asked, headers=Headers(fields)))
+        except EntrepotError:
+            order.counts.upstream_errors += 1
+            return None
+        told = f"bytes {span.start}-{span.end - 1}/{head.total}"
+        if reply.status != 206 or reply.headers.get("content-range") != told:
             await reply.close()
             return None
-        answer = _streamed(reply, order.counts)
-        answer.headers.append(("content-range", reply.headers.get("content-range")))
-        answer.trace = Trace(outcome="pass", detail="range", key=order.resource.stored_key, upstream_status=206)
-        return answer
+        return Streamed(_chunks(reply, order.counts), reply.close)
 
 
 def _streamed(reply: UpstreamReply, counts: Counts) -> Answer:
     length = reply.headers.get("content-length")
     headers = [(name, reply.headers.get(name)) for name in _SENT_BACK if name in reply.headers]
-
-    async def chunks() -> AsyncIterator[bytes]:
-        async for chunk in reply.chunks():
-            counts.upstream_bytes += len(chunk)
-            yield chunk
-
     return Answer(
         status=reply.status,
         headers=[item for item in headers if item[0] != "content-length"],
-        body=Streamed(chunks(), reply.close),
+        body=Streamed(_chunks(reply, counts), reply.close),
         length=int(length) if length.isascii() and length.isdigit() else None,
     )
+
+
+async def _chunks(reply: UpstreamReply, counts: Counts) -> AsyncIterator[bytes]:
+    async for chunk in reply.chunks():
+        counts.upstream_bytes += len(chunk)
+        yield chunk

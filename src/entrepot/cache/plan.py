@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from entrepot.cache.freshness import FreshnessRules, is_fresh, lifetime, next_check, stale_for
+from entrepot.cache.freshness import FreshnessRules, is_fresh, lifetime, negative_lifetime, next_check, stale_for
 from entrepot.errors import Absent, EntrepotError, UpstreamFailure, UpstreamStatus
 from entrepot.model.entry import Entry
 from entrepot.model.resource import Resource
@@ -57,7 +57,7 @@ def next_step(entry: Entry | None, resource: Resource, wish: Wish, rules: Freshn
     if entry is None:
         return Miss() if wish.stored_only else Download()
     if entry.gone_at is not None:
-        return _after_gone((now - entry.gone_at).total_seconds(), wish, rules)
+        return _after_gone((now - entry.gone_at).total_seconds(), resource, wish, rules)
     insists = wish.no_cache and rules.honour_client_no_cache
     if is_fresh(entry, resource, rules, now) and not insists:
         return Serve(entry)
@@ -78,11 +78,11 @@ def _may_lag(entry: Entry, late: float, resource: Resource, rules: FreshnessRule
     return not asks_each_time and late < rules.while_revalidate
 
 
-def _after_gone(seconds: float, wish: Wish, rules: FreshnessRules) -> Step:
+def _after_gone(seconds: float, resource: Resource, wish: Wish, rules: FreshnessRules) -> Step:
     if wish.stored_only:
         return Miss()
     # The 404 is itself an answer that stays fresh for the negative lifetime; then upstream is asked in full.
-    return Gone() if 0 <= seconds < rules.negative_ttl else Download()
+    return Gone() if 0 <= seconds < negative_lifetime(resource, rules) else Download()
 
 
 def _believable(moment: datetime, rules: FreshnessRules, now: datetime) -> datetime:

@@ -20,7 +20,7 @@ class Soundness:
 
     def is_there(self, entry: Entry) -> bool:
         """Whether the entry's bytes are there and unchanged, so that a 304 would be of use."""
-        blob = self._blobs.open(entry.sha256)
+        blob = self._open(entry.sha256)
         if blob is None:
             return False
         try:
@@ -30,8 +30,8 @@ class Soundness:
 
     async def open(self, sha256: str) -> OpenBlob | None:
         """The blob, ready to be sent. One whose file changed is read and hashed first; if it is wrong, it goes into
-        quarantine and the answer is None."""
-        blob = self._blobs.open(sha256)
+        quarantine and the answer is None, as it is where the disk cannot read it."""
+        blob = self._open(sha256)
         if blob is None or self._matches(blob):
             return blob
         blob.close()
@@ -39,7 +39,14 @@ class Soundness:
         if task is None:
             task = self._verifying[sha256] = asyncio.create_task(self._verify(sha256))
             task.add_done_callback(lambda _: self._verifying.pop(sha256, None))
-        return self._blobs.open(sha256) if await asyncio.shield(task) else None
+        return self._open(sha256) if await asyncio.shield(task) else None
+
+    def _open(self, sha256: str) -> OpenBlob | None:
+        try:
+            return self._blobs.open(sha256)
+        except StoreFailure as failure:
+            _log.warning("a stored file cannot be opened: %s", failure)
+            return None
 
     def _matches(self, blob: OpenBlob) -> bool:
         try:
@@ -49,7 +56,7 @@ class Soundness:
         return known is not None and known.fingerprint == blob.fingerprint()
 
     async def _verify(self, sha256: str) -> bool:
-        blob = self._blobs.open(sha256)
+        blob = self._open(sha256)
         if blob is None:
             return False
         try:
@@ -57,12 +64,13 @@ class Soundness:
             right = await asyncio.to_thread(hash_of, blob) == sha256
             after = blob.fingerprint()
             size = blob.size_bytes
+        except StoreFailure as failure:
+            _log.error("stored bytes cannot be read: %s; fetched again on demand", failure)
+            return False
         finally:
             blob.close()
         if not right:
-            _log.error("stored bytes were changed: %s; moved into quarantine, fetched again on demand", sha256)
-            self._blobs.quarantine(sha256)
-            self._on_quarantine()
+            self._set_aside(sha256)
             return False
         if before is None or before != after:
             return False
@@ -71,6 +79,14 @@ class Soundness:
         except StoreFailure as failure:
             _log.warning("the verification of %s could not be noted: %s", sha256, failure)
         return True
+
+    def _set_aside(self, sha256: str) -> None:
+        _log.error("stored bytes were changed: %s; moved into quarantine, fetched again on demand", sha256)
+        self._on_quarantine()
+        try:
+            self._blobs.quarantine(sha256)
+        except StoreFailure as failure:
+            _log.warning("they stay where they are, unused: %s", failure)
 
 
 def hash_of(blob: OpenBlob) -> str:

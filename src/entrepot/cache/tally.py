@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
@@ -26,16 +27,18 @@ class Tally:
         directory.mkdir(parents=True, exist_ok=True)
         self._path = directory / f"{os.getpid()}.json"
         self._saved = b""
+        self._saving = Lock()
 
     def save(self) -> None:
-        """Show the others what this worker counted; does nothing when nothing changed."""
-        data = msgspec.json.encode(_snapshot(self._own))
-        if data == self._saved:
-            return
-        temporary = self._path.with_suffix(".new")
-        temporary.write_bytes(data)
-        temporary.replace(self._path)
-        self._saved = data
+        """Show the others what this worker counted; does nothing when nothing changed. From any thread."""
+        with self._saving:
+            data = msgspec.json.encode(_snapshot(self._own))
+            if data == self._saved:
+                return
+            temporary = self._path.with_suffix(".new")
+            temporary.write_bytes(data)
+            temporary.replace(self._path)
+            self._saved = data
 
     def totals(self) -> Counters:
         """What all workers counted since the server started, ended ones included."""
@@ -47,11 +50,12 @@ class Tally:
 
 
 def _snapshot(counters: Counters) -> _Snapshot:
+    # Lists, because the loop goes on counting while a thread takes the snapshot.
     return _Snapshot(
-        repositories={name: counts.as_dict() for name, counts in counters.repositories.items()},
+        repositories={name: counts.as_dict() for name, counts in list(counters.repositories.items())},
         sessions={
-            session: {name: counts.as_dict() for name, counts in known.items()}
-            for session, known in counters.sessions.items()
+            session: {name: counts.as_dict() for name, counts in list(known.items())}
+            for session, known in list(counters.sessions.items())
         },
         evicted_bytes=counters.evicted_bytes,
         quarantined=counters.quarantined,

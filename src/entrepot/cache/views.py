@@ -13,11 +13,12 @@ from entrepot.cache.counters import Counts
 from entrepot.cache.derived import DerivedBlobs
 from entrepot.cache.facts import IN_THREAD_BYTES, KEPT_BYTES, guarded
 from entrepot.cache.repository import Repository
+from entrepot.cache.solo import SoloClaim
 from entrepot.contracts.blobs import OpenBlob
-from entrepot.contracts.board import Board, Claim, Stage
+from entrepot.contracts.board import Board, Claim, Stage, Watch
 from entrepot.contracts.catalog import Derived
 from entrepot.contracts.ecosystem import View
-from entrepot.errors import TooBig
+from entrepot.errors import StoreFailure, TooBig
 from entrepot.model.release import Document, Rendered
 from entrepot.model.resource import Resource
 
@@ -125,7 +126,7 @@ class Views:
         if source.blob.size_bytes <= KEPT_BYTES:
             # Small ones are cheaper to render in each process than to store.
             return await self._render(key, repository, resource, source, view, counts)
-        while not isinstance(claim := self._board.claim(f"view {key}"), Claim):
+        while not isinstance(claim := self._claim(key), Claim):
             # What another process does can only be polled.
             while claim.look().stage is not Stage.DONE and not claim.abandoned():  # noqa: ASYNC110
                 await asyncio.sleep(POLL_SECONDS)
@@ -136,6 +137,13 @@ class Views:
             return self._find(key) or await self._render(key, repository, resource, source, view, counts)
         finally:
             claim.end()
+
+    def _claim(self, key: str) -> Claim | Watch:
+        try:
+            return self._board.claim(f"view {key}")
+        except StoreFailure:
+            # Better rendered twice than not at all.
+            return SoloClaim()
 
     async def _render(
         self, key: str, repository: Repository, resource: Resource, source: Source, view: View, counts: Counts

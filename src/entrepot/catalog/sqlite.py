@@ -29,7 +29,7 @@ _READER_BUSY_SECONDS = 0.05
 class SqliteCatalog:
     """A Catalog. Everything but `entries`, `usage`, `probe` and `totals` also sees what is not durable yet.
 
-    To be used from one event loop at a time; `entries`, `usage` and `probe` from any thread.
+    To be used from one event loop at a time; `entries`, `usage`, `totals` and `probe` from any thread.
     """
 
     recovered: str | None
@@ -163,10 +163,10 @@ class SqliteCatalog:
         return [key for (key,) in self._rows(rows.FIND_REMEMBERED_KEYS, (repository, package))]
 
     def totals(self) -> tuple[int, int, int]:
-        row = self._row(rows.FIND_TOTALS, ())
-        if row is None:
+        found = self._rows(rows.FIND_TOTALS, ())
+        if not found:
             raise StoreFailure(f"{self._path.name}: its totals are missing")
-        entries, blobs, blob_bytes = row
+        entries, blobs, blob_bytes = found[0]
         return entries, blobs, blob_bytes
 
     # ------------------------------------------------------------------------------------------------------- writing

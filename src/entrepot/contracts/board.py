@@ -38,7 +38,7 @@ class Claim(Protocol):
     def whole(self, released: int) -> None: ...
 
     def end(self, failure: bytes | None = None) -> None:
-        """DONE, or FAILED with a note; the next claim of the key succeeds."""
+        """DONE, or FAILED with a note; the next claim of the key succeeds. What is said behind it is not heard."""
 
 
 @runtime_checkable

@@ -30,15 +30,32 @@ class FileBoard:
     def claim(self, key: str) -> Claim | Watch:
         path = self._directory / hashlib.sha256(key.encode()).hexdigest()[:40]
         try:
-            while True:
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                led = _try_lock(descriptor)
-                # The file may have been ended (and unlinked) between open and lock: then it is nobody's.
-                if _still_there(path, descriptor):
-                    return _FileClaim(path, descriptor) if led else _FileWatch(descriptor)
-                os.close(descriptor)
+            while (held := _open_claim(path)) is None:
+                pass
         except OSError as error:
             raise StoreFailure(f"the progress board cannot be used: {error.strerror}") from error
+        return held
+
+
+def _open_claim(path: Path) -> Claim | Watch | None:
+    """None where the file was somebody's a moment ago: to be tried again."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    kept = False
+    try:
+        led = _try_lock(descriptor)
+        # The file may have been ended (and unlinked) between open and lock: then it is nobody's.
+        if not _still_there(path, descriptor):
+            return None
+        if led and os.fstat(descriptor).st_size:
+            # A dead leader's: who still watches it must not mistake the next leader's progress for its own.
+            os.unlink(path)
+            return None
+        held = _FileClaim(path, descriptor) if led else _FileWatch(descriptor)
+        kept = True
+        return held
+    finally:
+        if not kept:
+            os.close(descriptor)
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -59,19 +76,24 @@ def _still_there(path: Path, descriptor: int) -> bool:
 class _FileClaim:
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path, self._descriptor = path, descriptor
-        os.ftruncate(descriptor, _SIZE)
+        # Room on the disk is taken now: a mapped page without any would kill the process (SIGBUS).
+        os.posix_fallocate(descriptor, 0, _SIZE)
         self._map = mmap.mmap(descriptor, _SIZE)
-        # A dead leader's file is led anew: followers of the old one see a stage that starts over as abandoned.
         _HEAD.pack_into(self._map, 0, Stage.CLAIMED, 0, 0)
 
     def announce(self, note: bytes) -> None:
+        if self._map.closed:
+            return
         self._write_note(note)
         _HEAD.pack_into(self._map, 0, Stage.ARRIVING, 0, len(note))
 
     def advance(self, released: int) -> None:
-        struct.pack_into("<q", self._map, 8, released)
+        if not self._map.closed:
+            struct.pack_into("<q", self._map, 8, released)
 
     def whole(self, released: int) -> None:
+        if self._map.closed:
+            return
         struct.pack_into("<q", self._map, 8, released)
         struct.pack_into("<q", self._map, 0, Stage.WHOLE)
 
@@ -136,7 +158,7 @@ class FileGeneration:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._descriptor = descriptor
         if os.fstat(descriptor).st_size < _NUMBER.size:
-            os.ftruncate(descriptor, _NUMBER.size)
+            os.posix_fallocate(descriptor, 0, _NUMBER.size)
         self._map = mmap.mmap(descriptor, _NUMBER.size)
 
     def value(self) -> int:

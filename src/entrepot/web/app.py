@@ -66,11 +66,12 @@ class App:
         special = scope["method"] != "GET"
         for name, value in scope["headers"]:
             if name == b"host":
-                host = value
+                # Two of them (RFC 9112 §3.2) are no name of ours.
+                host = value if not host else host + b", " + value
             elif name == b"accept":
                 accept = value if not accept else accept + b", " + value
             elif name == b"accept-encoding":
-                coding = value
+                coding = value if not coding else coding + b", " + value
             elif name in _SPECIAL or name.startswith(b"x-forwarded"):
                 special = True
         path: bytes = scope["raw_path"]

@@ -1,6 +1,7 @@
 """Who we are to a request: the hosts we answer to, our address in links, and what browsers may not do."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ SHIELD = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 """What package content is sent with: no browser runs it, guesses at it, or lends it to another site."""
+
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -61,7 +64,7 @@ class Door:
             name, port = (parts.hostname or "").lower(), parts.port
         except ValueError as error:
             raise BadRequest(f"the Host field cannot be read: {error}") from error
-        if parts.path or parts.query or parts.username is not None or not self._is_ours(name):
+        if parts.netloc != text or parts.username is not None or not self._is_ours(name):
             raise Misdirected(
                 f"this server is not {text!r}; if it should answer to that name, add it to server.allowed_hosts"
             )
@@ -88,7 +91,7 @@ class Door:
         told = {name: value.decode("latin-1").split(",")[0].strip() for name, value in fields}
         scheme = told.get(b"x-forwarded-proto", own.partition("://")[0])
         name = told.get(b"x-forwarded-host", own.partition("://")[2])
-        if scheme not in ("http", "https") or any(character in name for character in "/@?# "):
+        if scheme not in ("http", "https") or not _AUTHORITY.match(name):
             raise BadRequest("the X-Forwarded fields cannot be read")
         return f"{scheme}://{name}"
 

@@ -94,7 +94,9 @@ class HotAnswers:
         return self._known.get(key)
 
     def used(self, key: Key) -> None:
-        self._known.move_to_end(key)
+        # It may have been dropped while it was sent.
+        if key in self._known:
+            self._known.move_to_end(key)
 
     def add(self, key: Key, hot: Hot) -> None:
         self.drop(key)

@@ -1,6 +1,7 @@
 """One count and one line for each request; and what it is told of the cache in its answer."""
 
 from dataclasses import dataclass
+from math import floor, inf
 from time import perf_counter
 
 from entrepot.cache.answer import Answer, Trace
@@ -73,20 +74,35 @@ class Ledger:
         return ",".join(fields)
 
 
-def cache_status(trace: Trace) -> str:
-    detail = f"; detail={trace.detail}" if trace.detail else ""
+def cache_status(answer: Answer, now: float) -> str:
+    """What became of the request in this cache (RFC 9211): answered from the store, or forwarded, and why."""
+    trace = answer.trace
+    parts = ["entrepot", *_course(trace)]
+    if answer.entry is not None and answer.fresh_until < inf:
+        parts.append(f"ttl={floor(answer.fresh_until - now)}")
+    if trace.detail:
+        parts.append(f"detail={trace.detail}")
+    return "; ".join(parts)
+
+
+def _course(trace: Trace) -> list[str]:
     match trace.outcome:
         case "hit":
-            return f"entrepot; hit{detail}"
-        case "stale":
-            return f"entrepot; hit; fwd=stale{detail}" if trace.flight else f"entrepot; hit; ttl=-1{detail}"
+            return ["hit"]
+        case "stale" if trace.flight is None:
+            return ["hit"]
+        case "stale" | "revalidated":
+            return ["fwd=stale", *_upstream_status(trace)]
         case "joined":
-            return f"entrepot; fwd=miss; collapsed{detail}"
-        case "revalidated":
-            return f"entrepot; fwd=stale; fwd-status=304{detail}"
+            return ["fwd=miss", "collapsed"]
         case "pass":
-            return f"entrepot; fwd=bypass{detail}"
-    return f"entrepot; fwd=miss; stored{detail}"
+            return ["fwd=bypass", *_upstream_status(trace)]
+    return ["fwd=miss", *_upstream_status(trace)]
+
+
+def _upstream_status(trace: Trace) -> list[str]:
+    status = trace.flight.trace.status if trace.flight is not None else trace.upstream_status
+    return [f"fwd-status={status}"] if status else []
 
 
 def validated_at(answer: Answer) -> float:

@@ -84,10 +84,16 @@ class Proxy:
         ask = ask_of(visit, f"{base}{mounted.prefix}", body)
         answer = await self._engine.fetch(mounted.repository, resource, ask)
         visit.trace = answer.trace
-        if not self._door.trusts_proxies:
-            # The key of what is hot knows nothing of forwarded fields.
-            self._keeper.keep(visit, mounted, resource, answer)
-        await self._send(visit, send, answer)
+        try:
+            if not self._door.trusts_proxies:
+                # The key of what is hot knows nothing of forwarded fields.
+                self._keeper.keep(visit, mounted, resource, answer)
+            await self._send(visit, send, answer)
+        finally:
+            if isinstance(answer.body, Stored):
+                answer.body.blob.close()
+            elif isinstance(answer.body, Streamed):
+                await answer.body.close()
 
     def _base(self, visit: Visit) -> str:
         if self._door.trusts_proxies:
@@ -118,17 +124,11 @@ class Proxy:
     # --- the wire ---------------------------------------------------------------------------------------------------
 
     async def _send(self, visit: Visit, send: Send, answer: Answer) -> None:
-        try:
-            await self._start(visit, send, answer)
-            if visit.method == "HEAD" or answer.status in _NOTHING_FOLLOWS:
-                await send({"type": "http.response.body", "body": b""})
-            else:
-                visit.sent = await self._sender.send_body(send, answer.body, answer.span, answer.length)
-        finally:
-            if isinstance(answer.body, Stored):
-                answer.body.blob.close()
-            elif isinstance(answer.body, Streamed):
-                await answer.body.close()
+        await self._start(visit, send, answer)
+        if visit.method == "HEAD" or answer.status in _NOTHING_FOLLOWS:
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            visit.sent = await self._sender.send_body(send, answer.body, answer.span, answer.length)
 
     async def _start(self, visit: Visit, send: Send, answer: Answer) -> None:
         headers = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers]
@@ -141,7 +141,7 @@ class Proxy:
 
     def _cache_fields(self, answer: Answer) -> list[tuple[bytes, bytes]]:
         """Age (RFC 9111 §5.1) and Cache-Status (RFC 9211)."""
-        fields = [(b"cache-status", cache_status(answer.trace).encode())]
+        fields = [(b"cache-status", cache_status(answer, self._clock.timestamp()).encode())]
         if answer.entry is not None:
             age = max(0.0, self._clock.timestamp() - validated_at(answer))
             fields.append((b"age", b"%d" % int(age)))

@@ -12,7 +12,7 @@ from entrepot.cache.counters import Counters
 from entrepot.cache.repository import Repository
 from entrepot.contracts.blobs import BlobStore
 from entrepot.contracts.catalog import Catalog
-from entrepot.errors import EntrepotError, Refused
+from entrepot.errors import EntrepotError, MethodRefused, Refused
 from entrepot.web.door import SAFE, SHIELD, Door
 from entrepot.web.sending import Send
 
@@ -45,6 +45,8 @@ class Status:
             (b"cache-control", b"no-store"),
             *SHIELD,
         ]
+        if status == 405:
+            headers.append((b"allow", b"GET, HEAD"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
@@ -55,7 +57,7 @@ class Status:
         if scope["method"] not in SAFE:
             if path.startswith(b"/api"):
                 raise _api_refused()
-            return 405, b"only GET and HEAD are served here\n", text
+            raise MethodRefused(scope["method"])
         match path:
             case b"/health":
                 return 200, b"ok\n", text

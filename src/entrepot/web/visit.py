@@ -1,7 +1,7 @@
 """One request on its way through, and what of it the cache wants to know."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from entrepot.cache.answer import Trace
@@ -39,9 +39,13 @@ def ask_of(visit: Visit, base: str, body: bytes) -> ClientAsk:
     """`base`: our absolute URL of the repository."""
     headers = visit.headers
     directives = parse_directives(headers.get("cache-control"))
+    conditions = conditions_of(headers)
+    if visit.method != "GET":
+        # Ranges are defined for GET only (RFC 9110 §14.2).
+        conditions = replace(conditions, range="", if_range="")
     return ClientAsk(
         method=visit.method,
-        conditions=conditions_of(headers),
+        conditions=conditions,
         wish=Wish(
             stored_only="only-if-cached" in directives,
             no_cache="no-cache" in directives or directives.get("max-age") == "0",
