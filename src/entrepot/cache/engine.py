@@ -6,6 +6,7 @@ from dataclasses import replace
 from entrepot.cache.absences import Absences
 from entrepot.cache.answer import Answer, Growing, Representation, Stored, Trace, etag_of, respond
 from entrepot.cache.ask import ClientAsk
+from entrepot.cache.beginnings import Beginnings
 from entrepot.cache.counters import Counters
 from entrepot.cache.documents import Documents
 from entrepot.cache.download import Download
@@ -42,6 +43,7 @@ class Engine:
         self._kit, self._flights, self._documents, self._indexes = kit, flights, documents, indexes
         self._soundness, self._counters, self._range_wait = soundness, counters, range_wait
         self._passing = Passing(kit)
+        self._beginnings = Beginnings(documents, soundness)
         self.absences = Absences(kit.clock)
 
     async def fetch(self, repository: Repository, resource: Resource, ask: ClientAsk) -> Answer:
@@ -66,6 +68,8 @@ class Engine:
                 if step.refresh:
                     self._launch(repository, resource, step.entry, step.entry)
                 return answer
+        if beginning := await self._beginnings.find(repository, resource, ask.conditions):
+            return beginning
         gone = isinstance(step, Gone) and not await self._is_listed(repository, resource)
         if isinstance(step, Miss) or gone or ask.wish.stored_only:
             raise self._missing(repository, resource, step)
