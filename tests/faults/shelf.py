@@ -6,8 +6,8 @@ All bytes differ from origin to origin, so that nothing is found in the store be
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from tests.rogue import Page, Rogue, pattern
 
@@ -49,14 +49,15 @@ class Shelf:
     def __init__(self, number: int, rogue: Rogue) -> None:
         self.number, self._rogue = number, rogue
         self._bodies: dict[str, bytes] = {}
+        self._digests: dict[str, str] = {}
         self.published: set[str] = set()
         """Every digest that was ever offered."""
 
     def stock(self) -> None:
+        self._bodies.clear()
         for path in self._plain():
             self._offer(path, self.body(path))
-            name, digest = path.rpartition("/")[2], digest_of(self.body(path))
-            self._offer(f"{path}.sha256", f"{digest}  {name}\n".encode())
+            self._offer_sum(path)
         for state in STATES:
             for path in (self._wheel(state), self._tarball(state)):
                 self._offer(path, self.body(path))
@@ -69,8 +70,28 @@ class Shelf:
         self._offer("/left", self._packument(note), _JSON)
         self._offer("/lists/stale.txt", f"list of {self.number}: {note}\n".encode())
 
+    def replace(self, paths: Iterable[str]) -> None:
+        """Other bytes of the same size under the same names, and indexes and side files that agree with them."""
+        for path in paths:
+            self._bodies[path] = bytes(reversed(self.body(path)))
+            self._offer(path, self._bodies[path])
+            if path.startswith("/summed/"):
+                self._offer_sum(path)
+        self.revise("replaced")
+
+    def withdraw(self) -> None:
+        """Take back all files and every version."""
+        for path in (*self._plain(), *map(self._wheel, STATES), *map(self._tarball, STATES)):
+            self._rogue.withdraw(path)
+        self._offer("/acme-core/", self._page("withdrawn", ()), _SIMPLE)
+        self._offer("/left", self._packument("withdrawn", ()), _JSON)
+        self._offer("/lists/stale.txt", b"nothing\n")
+
+    def _offer_sum(self, path: str) -> None:
+        self._offer(f"{path}.sha256", f"{digest_of(self.body(path))}  {path.rpartition('/')[2]}\n".encode())
+
     def _offer(self, path: str, body: bytes, content_type: str = "application/octet-stream") -> None:
-        digest = digest_of(body)
+        digest = self._digests[path] = digest_of(body)
         self.published.add(digest)
         self._rogue.serve(path, Page(body=body, content_type=content_type, etag=f'"{digest[:16]}"'))
 
@@ -91,7 +112,7 @@ class Shelf:
     def _tarball(self, state: str) -> str:
         return f"/left/-/left-{VERSIONS[state]}.tgz"
 
-    def _page(self, note: str) -> bytes:
+    def _page(self, note: str, states: Iterable[str] = STATES) -> bytes:
         files = [
             {
                 "filename": self._wheel(state).rpartition("/")[2],
@@ -99,11 +120,11 @@ class Shelf:
                 "hashes": {"sha256": digest_of(self.body(self._wheel(state)))},
                 "requires-python": f">=3.8,!={len(note)}.{sum(note.encode())}",
             }
-            for state in STATES
+            for state in states
         ]
         return json.dumps({"meta": {"api-version": "1.1"}, "name": "acme-core", "files": files}).encode()
 
-    def _packument(self, note: str) -> bytes:
+    def _packument(self, note: str, states: Iterable[str] = STATES) -> bytes:
         versions = {
             VERSIONS[state]: {
                 "name": "left",
@@ -113,9 +134,9 @@ class Shelf:
                     "integrity": f"sha512-{_sri(self.body(self._tarball(state)))}",
                 },
             }
-            for state in STATES
+            for state in states
         }
-        tags = {"latest": VERSIONS["warm"], note: VERSIONS["warm"]}
+        tags = {name: VERSIONS["warm"] for name in ("latest", note) if versions}
         return json.dumps({"name": "left", "dist-tags": tags, "versions": versions}).encode()
 
     # --- what clients ask for -----------------------------------------------------------------------------------------
@@ -149,6 +170,10 @@ class Shelf:
             Thing(path=f"/{prefix}npm{self.number}/left", upstream="/left"),
             lists,
         ]
+
+    def stored(self, index: Thing) -> Thing:
+        """An index with the digest of what is stored of it."""
+        return replace(index, sha256=self._digests[index.upstream])
 
     def configuration(self, options: str = "") -> str:
         pinned = [path for path in self._plain() if path.startswith("/pinned/")]
