@@ -26,7 +26,7 @@ GOSUMDB = f"{DATABASE}+{_KEY_HASH.hex()}+{base64.b64encode(_PUBLIC).decode()}"
 """What a go command needs in GOSUMDB to believe this database."""
 
 
-def go_proxy() -> Files:
+def go_proxy(*, later: bool = False) -> Files:
     """Decoded request path (from the root; capitals are `!` and the small letter) to content type and body.
 
     Modules, all below `go.example/`:
@@ -35,6 +35,8 @@ def go_proxy() -> Files:
     - `world` v0.2.0; needs `old`
     - `Capital` v1.0.0 and the pre-release v1.1.0-RC1
     - `old` v2.0.0+incompatible, which has no go.mod of its own
+
+    `later`: after `hello` v1.2.0 was published.
     """
     modules = _Modules()
     modules.publish("go.example/hello", "v1.0.0", needs={"go.example/world": "v0.2.0", "go.example/Capital": "v1.0.0"})
@@ -44,6 +46,8 @@ def go_proxy() -> Files:
     modules.publish("go.example/Capital", "v1.1.0-RC1")
     modules.publish("go.example/old", "v2.0.0+incompatible")
     modules.branch("go.example/hello", "main", "v1.1.0")
+    if later:
+        modules.publish("go.example/hello", "v1.2.0", needs={"go.example/world": "v0.2.0"})
     return modules.files
 
 

@@ -14,7 +14,7 @@ TARBALL = "application/octet-stream"
 JSON = "application/json"
 
 
-def npm_registry(base_url: str) -> Files:
+def npm_registry(base_url: str, *, later: bool = False) -> Files:
     """Raw request path (from the root of the server, as clients spell it) to content type and body.
 
     `base_url` is where the registry is mounted; it may have a path. Packages:
@@ -24,6 +24,8 @@ def npm_registry(base_url: str) -> Files:
     - `old` 0.1.0, with nothing but a sha1
     - `odd` 1.0.0, whose tarball is at an unconventional path of the same origin
     - `scripted` 1.0.0, with an install script and a binary
+
+    `later`: after `left` 1.2.0 was published.
     """
     registry = _Registry(base_url.rstrip("/"))
     registry.publish("@acme/foo", "1.0.0", "2024-03-01T10:00:00.000Z", attested=True)
@@ -34,6 +36,8 @@ def npm_registry(base_url: str) -> Files:
     registry.publish("old", "0.1.0", "2012-01-01T10:00:00.000Z", integrity=False)
     registry.publish("odd", "1.0.0", "2024-01-01T10:00:00.000Z", at="/downloads/odd/1.0.0/archive.tgz")
     registry.publish("scripted", "1.0.0", "2024-01-01T10:00:00.000Z", scripted=True)
+    if later:
+        registry.publish("left", "1.2.0", "2024-08-01T10:00:00.000Z", dependencies={"@acme/foo": "^1.0.0"})
     return registry.files()
 
 
@@ -79,7 +83,8 @@ class _Registry:
     def files(self) -> Files:
         packuments = {f"{self._mount}/{_escape(name)}": (JSON, self._packument(name)) for name in self._packages}
         keys = {f"{self._mount}/-/npm/v1/keys": (JSON, b'{"keys":[]}')}
-        return self._files | packuments | keys
+        advisories = {f"{self._mount}/-/npm/v1/security/advisories/bulk": (JSON, b"{}")}
+        return self._files | packuments | keys | advisories
 
     def _attest(self, name: str, version: str) -> dict[str, object]:
         path = f"/-/npm/v1/attestations/{_escape(name)}@{version}"

@@ -150,29 +150,37 @@ def make_sdist() -> Distribution:
     )
 
 
-def distributions() -> tuple[Distribution, ...]:
-    return (
+def distributions(*, later: bool = False) -> tuple[Distribution, ...]:
+    """`later`: after acme-core 1.3 was published."""
+    known = (
         make_wheel("acme-core", "1.0", uploaded="2024-01-01T00:00:00.000000Z"),
         make_wheel("acme-core", "1.1", uploaded="2024-02-01T12:30:00.123456Z"),
         make_wheel("acme-core", "1.2", uploaded="2024-02-02T00:00:00.000000Z", yanked="breaks <everything>"),
         make_wheel("acme-app", "2.0", uploaded="2024-04-01T00:00:00.000000Z", requires=("acme-core>=1.0",)),
         make_sdist(),
     )
+    return (*known, make_wheel("acme-core", "1.3", uploaded="2024-05-01T00:00:00.000000Z")) if later else known
 
 
-def pypi_index(base_url: str, *, html_only: bool = False, metadata: bool = True) -> dict[str, tuple[str, bytes]]:
+def pypi_index(
+    base_url: str, *, html_only: bool = False, metadata: bool = True, later: bool = False, files_url: str = ""
+) -> dict[str, tuple[str, bytes]]:
     """Every resource of the index by its path from the origin's root: content type and body.
 
     `base_url` is the URL that `/simple/` and `/packages/` lie below, without a trailing slash. With `html_only` the
     pages are the HTML of a plain mirror, without dates and sizes; without `metadata` wheels have no sidecars.
+    `files_url`: another host, which the JSON pages name for all files.
     """
     root = urlsplit(base_url).path.rstrip("/")
     offered: dict[str, list[Distribution]] = {}
-    for one in distributions():
+    for one in distributions(later=later):
         offered.setdefault(one.project, []).append(one)
     found: dict[str, tuple[str, bytes]] = {f"{root}/simple/": _names(sorted(offered), html_only)}
     for project, files in offered.items():
-        page = _html_page(project, files, metadata) if html_only else _json_page(base_url, project, files, metadata)
+        if html_only:
+            page = _html_page(project, files, metadata)
+        else:
+            page = _json_page(files_url or base_url, project, files, metadata)
         found[f"{root}/simple/{project}/"] = (HTML if html_only else JSON), page
         found[f"{root}/pypi/{project}/json"] = "application/json", _legacy(base_url, project, files)
         for one in files:

@@ -139,7 +139,7 @@ def test_an_index_that_upstream_cannot_confirm_is_served_stale(opened_street: St
             street[name].registry.failure = status, {"retry-after": "60"} if status == 429 else {}
             stale = street[name].get(path)
             assert (stale.status, stale.body) == (200, fresh[name, path].body), (path, status)
-            assert stale.headers.get("cache-status").startswith("entrepot; fwd=stale"), (path, status)
+            assert "; fwd=stale" in stale.headers.get("cache-status"), (path, status)
             assert int(stale.headers.get("age")) >= HOUR
 
 
