@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-NAMES = ("herd", "resets", "crash", "local", "slow", "catalog_size")
+NAMES = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size")
 
 
 def main(arguments: list[str]) -> int:

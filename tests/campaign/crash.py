@@ -135,7 +135,9 @@ def strike_each_call(table: Table) -> None:
     with tempfile.TemporaryDirectory(prefix="entrepot-strike-") as directory, Rogue() as origin:
         check = StoreCheck(Path(directory, "data"))
         log = check.data / "catalog.db-wal"
-        plan = [(call, number, ()) for call, most in STRIKES for number in range(1, most + 1)]
+        plan: list[tuple[str, int, tuple[Path, ...]]] = [
+            (call, number, ()) for call, most in STRIKES for number in range(1, most + 1)
+        ]
         plan += [(call, number, (log,)) for call, most in CATALOG_STRIKES for number in range(1, most + 1)]
         for index, (call, number, paths) in enumerate(plan):
             bodies = {f"/{index}.bin": pattern(300_000, seed=index)}

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 
+from entrepot.cache.noting import note_down
 from entrepot.contracts.blobs import BlobStore, OpenBlob
 from entrepot.contracts.catalog import Catalog, Derived
 from entrepot.errors import StoreFailure
@@ -18,7 +19,7 @@ class DerivedBlobs:
         try:
             blob = await asyncio.to_thread(self._write, body)
             derived = Derived(key=key, sha256=blob.sha256, size_bytes=len(body), note=note)
-            await self._catalog.put_derived(derived, blob)
+            await note_down(self._catalog.put_derived(derived, blob), key)
         except StoreFailure:
             return False
         return True

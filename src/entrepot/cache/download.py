@@ -9,6 +9,7 @@ from entrepot.cache.asking import Asking
 from entrepot.cache.fields import freshened, kept_fields
 from entrepot.cache.flight import Flight
 from entrepot.cache.freshness import storable
+from entrepot.cache.noting import note_down
 from entrepot.cache.order import Kit, Order
 from entrepot.cache.soundness import hash_of
 from entrepot.contracts.board import Claim
@@ -77,7 +78,7 @@ class Download:
         fact_url = self._asking.url_at(self._asking.location(), order.repository.upstreams[0])
         entry = self._entry_of(blob, Headers(), fact_url, order.repository.upstreams[0])
         try:
-            await self._kit.catalog.put_stored(entry, blob, remember=True)
+            await note_down(self._kit.catalog.put_stored(entry, blob, remember=True), order.subject)
         except StoreFailure as failure:
             _log.warning("%s was found in the store, which could not be noted: %s", order.subject, failure)
         self._flight.settle(entry)
@@ -136,7 +137,10 @@ class Download:
             expired=False,
             gone_at=None,
         )
-        await self._kit.catalog.put_entry(entry)
+        try:
+            await note_down(self._kit.catalog.put_entry(entry), self._order.subject)
+        except StoreFailure as failure:
+            _log.warning("the validation of %s could not be noted: %s", self._order.subject, failure)
         self._flight.settle(entry)
 
     async def _receive(self, reply: UpstreamReply, *, store_first: bool) -> bool:
@@ -229,7 +233,9 @@ class Download:
         try:
             blob = await arrival.commit()
             entry = self._entry_of(blob, reply.headers, reply.url, self._asking.upstream)
-            await self._kit.catalog.put_stored(entry, blob, remember=order.resource.kind is Kind.ARTIFACT)
+            put = self._kit.catalog.put_stored(entry, blob, remember=order.resource.kind is Kind.ARTIFACT)
+            # Readers of an index wait for it to be stored; those of anything else are being served.
+            await (note_down(put, order.subject) if order.resource.kind is Kind.INDEX else put)
         except StoreFailure as failure:
             _log.warning("%s was served and not stored: %s", order.subject, failure)
             self._flight.store_failed(failure)

@@ -71,12 +71,17 @@ def serve_in_processes(blueprint: Blueprint) -> None:
 def _prepare_catalog(blueprint: Blueprint) -> None:
     """Recover and migrate. What fails here fails again, and is told, when a worker opens the catalog."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    log = logging.getLogger("entrepot")
+    path = blueprint.data / "catalog.db"
+    is_new = not path.exists()
     try:
-        recovered = prepare(blueprint.data / "catalog.db", blueprint.clock.now())
+        recovered = prepare(path, blueprint.clock.now())
     except StoreFailure:
         return
     if recovered:
-        logging.getLogger("entrepot").error("%s", recovered)
+        log.error("%s", recovered)
+    elif is_new and any(blueprint.data.glob("blobs/*/*")):
+        log.error("%s was missing, beside a store that is not empty: its files are used again on demand", path.name)
 
 
 def _raise_file_limit() -> None:
