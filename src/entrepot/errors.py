@@ -72,12 +72,13 @@ class Refused(EntrepotError):
 
 
 class Absent(EntrepotError):
-    """Upstream said 404 or 410; `gone` keeps the difference."""
+    """Upstream said 404 or 410; `gone` keeps the difference. `asked`: whether upstream could be asked at all."""
 
     status, code = 404, "absent"
 
-    def __init__(self, subject: str, *, gone: bool = False) -> None:
-        super().__init__(f"{subject}: upstream says it {'is gone' if gone else 'does not exist'}")
+    def __init__(self, subject: str, *, gone: bool = False, asked: bool = True) -> None:
+        said = f"upstream says it {'is gone' if gone else 'does not exist'}" if asked else "not stored here"
+        super().__init__(f"{subject}: {said}")
         self.gone = gone
 
 

@@ -13,7 +13,13 @@ from tests.clients.shop import Shop, Stock, open_shop, open_street
 
 class Opener(Protocol):
     def __call__(
-        self, ecosystem: str, *, workers: int = 1, stock: Stock | None = None, validators: bool = True
+        self,
+        ecosystem: str,
+        *,
+        workers: int = 1,
+        stock: Stock | None = None,
+        validators: bool = True,
+        mount: str = "",
     ) -> Shop: ...
 
 

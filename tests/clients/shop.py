@@ -67,12 +67,13 @@ def open_shop(
     workers: int = 1,
     stock: Stock | None = None,
     validators: bool = True,
+    mount: str = "",
 ) -> Shop:
-    """One registry alone."""
+    """One registry alone; `mount` is its path, where that is not the usual one."""
     registry = _open_registry(stack, ecosystem, validators)
     if stock is not None:
         registry.files = stock(registry.url)
-    return _open_shops(stack, directory, {ecosystem: registry}, workers)[ecosystem]
+    return _open_shops(stack, directory, {ecosystem: registry}, workers, mount)[ecosystem]
 
 
 def open_street(stack: ExitStack, directory: Path, *, workers: int = 1) -> dict[str, Shop]:
@@ -87,10 +88,12 @@ def _open_registry(stack: ExitStack, ecosystem: str, validators: bool) -> Regist
     return registry
 
 
-def _open_shops(stack: ExitStack, directory: Path, registries: Mapping[str, Registry], workers: int) -> dict[str, Shop]:
+def _open_shops(
+    stack: ExitStack, directory: Path, registries: Mapping[str, Registry], workers: int, mount: str = ""
+) -> dict[str, Shop]:
     config = "".join(
         f'[repositories.{ecosystem}]\necosystem = "{ecosystem}"\n{_EXTRA.get(ecosystem, "")}\n'
-        f'upstreams = ["{registry.url}{_BASES[ecosystem]}"]\n'
+        f'upstreams = ["{registry.url}{mount or _BASES[ecosystem]}"]\n'
         for ecosystem, registry in registries.items()
     )
     served = stack.enter_context(Served(directory / "server", config, workers=workers))

@@ -91,7 +91,8 @@ def test_the_cached_only_form_makes_no_contact(opened: Opener) -> None:
     shop = opened("golang")
     path = "go.example/world/@v/v0.2.0.mod"
 
-    assert shop.get(f"cached-only/{path}").status == 404
+    missing = shop.get(f"cached-only/{path}")
+    assert (missing.status, missing.body) == (404, b"golang/go.example/world/@v/v0.2.0.mod: not stored here\n")
     assert shop.registry.requests == []
     got = shop.get(path)
     shop.registry.forget()

@@ -18,6 +18,13 @@ with_npm = pytest.mark.skipif(bool(missing("npm", "node")), reason=missing("npm"
 with_pnpm = pytest.mark.skipif(bool(missing("pnpm", "node")), reason=missing("pnpm", "node"))
 
 
+def test_the_greeting_names_each_variable_once(standing: Standing) -> None:
+    greeting = standing["npm"].served.log().splitlines()
+    exports = [line for line in greeting if line.startswith("  export ")]
+    assert "  export npm_config_registry=" + standing["npm"].url + "/" in exports
+    assert len(exports) == len(set(exports))
+
+
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
@@ -120,6 +127,15 @@ def test_tarballs_are_found_where_the_document_says(standing: Standing) -> None:
     path = dist["tarball"].removeprefix(f"{shop.url}/")
 
     assert shop.get(path).body == shop.registry.files["/downloads/odd/1.0.0/archive.tgz"][1]
+
+
+def test_a_registry_below_a_path_is_asked_below_that_path(opened: Opener) -> None:
+    shop = opened("npm", stock=lambda url: npm_registry(f"{url}/mirrors/npm"), mount="/mirrors/npm/")
+
+    assert shop.get("left/-/left-1.1.0.tgz").status == 200
+    assert shop.get("@acme/foo/-/foo-1.1.0.tgz").status == 200
+    assert shop.get("odd/-/odd-1.0.0.tgz").status == 200
+    assert "/downloads/odd/1.0.0/archive.tgz" in shop.registry.asked(), "beside the path, on the same host"
 
 
 def test_attestations_lead_to_us_and_signatures_are_untouched(standing: Standing) -> None:

@@ -108,7 +108,7 @@ class Engine:
         subject = f"{repository.name}/{resource.key}"
         if isinstance(step, Gone):
             return Absent(subject)
-        return Absent(f"{subject} (in the store)") if resource.cached_only else NotCached(f"{subject}: not stored")
+        return Absent(subject, asked=False) if resource.cached_only else NotCached(f"{subject}: not stored")
 
     async def _check_absence(
         self, repository: Repository, resource: Resource, entry: Entry | None, error: UpstreamFailure

@@ -14,9 +14,12 @@ def welcome(blueprint: Blueprint) -> str:
     for name, upstreams in blueprint.resolved.upstreams.items():
         ecosystem = blueprint.ecosystems[blueprint.settings.repositories[name].ecosystem]
         lines.append(f"{name}: {ecosystem.title}, from {', '.join(upstream.source for upstream in upstreams)}")
-        for client in ecosystem.clients[:FIRST_CLIENTS]:
-            for variable, value in client.variables.items():
-                lines.append(f"  export {variable}={value.format(url=f'{base}/{name}', host=host)}")
+        # Clients of one ecosystem may share a variable.
+        variables = {
+            key: value for client in ecosystem.clients[:FIRST_CLIENTS] for key, value in client.variables.items()
+        }
+        for variable, value in variables.items():
+            lines.append(f"  export {variable}={value.format(url=f'{base}/{name}', host=host)}")
     for name, reason in blueprint.resolved.unavailable.items():
         lines.append(f"{name}: not served: {reason}")
     lines += ["", "or, for one command and without setting anything:  entrepot run -- pip install flask", ""]
