@@ -75,7 +75,8 @@ def _compare_one(result: Comparison, key: str, body: bytes, digests: set[str] | 
 
 def _keys(catalog: Path, repository: str) -> dict[str, str]:
     with closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)) as connection:
-        rows = connection.execute("SELECT key, sha256 FROM entries WHERE repository = ? AND sha256 != x''", (repository,))
+        wanted = "SELECT key, sha256 FROM entries WHERE repository = ? AND sha256 != x''"
+        rows = connection.execute(wanted, (repository,))
         return {key: sha256.hex() for key, sha256 in rows}
 
 

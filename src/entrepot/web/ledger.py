@@ -38,6 +38,7 @@ class Ledger:
             line = self.line(visit, mounted, visit.status, visit.sent, trace)
             self._log.add(
                 f'{{"time":"{self._log.stamp()}","client":"{client[0] if client else ""}",{line},'
+                f'"wait_ms":{max(0.0, visit.started - visit.began) * 1000:.2f},'
                 f'"ms":{(perf_counter() - visit.began) * 1000:.2f}}}'
             )
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any
 
 from entrepot.cache.answer import Answer, Stored, Streamed, Trace
@@ -136,7 +137,7 @@ class Proxy:
         if answer.length is not None:
             headers.append((b"content-length", b"%d" % answer.length))
         headers += self._cache_fields(answer)
-        visit.started, visit.status = True, answer.status
+        visit.started, visit.status = perf_counter(), answer.status
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
 
     def _cache_fields(self, answer: Answer) -> list[tuple[bytes, bytes]]:
@@ -153,7 +154,7 @@ class Proxy:
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers]
         headers += [(b"content-type", reply.content_type.encode()), (b"content-length", b"%d" % len(reply.body))]
         headers += SHIELD
-        visit.started, visit.status = True, reply.status
+        visit.started, visit.status = perf_counter(), reply.status
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         body = b"" if visit.method == "HEAD" else reply.body
         visit.sent = len(body)

@@ -25,7 +25,8 @@ class Visit:
     began: float
     headers: Headers
     mounted: Mounted | None = None
-    started: bool = False
+    started: float = 0.0
+    """When the answer's head was sent, on the clock of `began`; 0: not yet."""
     status: int = 0
     sent: int = 0
     trace: Trace
