@@ -10,13 +10,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.campaign.astray import resolved_astray
 from tests.faults.cases import CASES, Case, Want
-from tests.faults.rows import ORIGINS, ROWS
+from tests.faults.rows import LARGE, ORIGINS, ROWS
 from tests.faults.stand import Origin, Stand
 from tests.faults.trial import Cell, Trial, origins_for
 from tests.rogue import reset_before_answer
@@ -57,8 +58,8 @@ def _is_bad(cell: Cell) -> bool:
 def _shown(cell: Cell | None) -> str:
     if cell is None or not cell.seen:
         return "—"
-    counted = (f"{len(list(group))} × {answer}" for answer, group in itertools.groupby(cell.seen))
-    text = f"{', '.join(counted)}; ≤ {cell.slowest:.2f} s"
+    counted = [f"{times} × {answer}" for answer, times in Counter(cell.seen).items()]
+    text = f"{', '.join([*counted, *cell.notes])}; ≤ {cell.slowest:.2f} s"
     return f"**{text}**" if _is_bad(cell) else text
 
 
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     rows = {name: row for name, row in ROWS.items() if options.only in name}
     report = Report()
     with tempfile.TemporaryDirectory() as scratch:
-        plain = sum(origins_for(case) for case in cases if not case.tls) + ORIGINS + 1
+        plain = sum(origins_for(case) for case in cases if not case.tls) + 1
         tls = sum(origins_for(case) for case in cases if case.tls)
         with Stand(Path(scratch, "stand"), plain=plain, tls=tls, patience=options.patience) as stand:
             flap = Flap(stand, options.flapping)
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str] = ()) -> int:
             report.add(f"flapping 50 % for {options.flapping:g} s", flap.cells)
             for name, (_, trial) in trials.items():
                 report.rows[name]["afterwards"] = trial.afterwards()
-            # One of these restarts the server, so they come last.
+        with Stand(Path(scratch, "rows"), plain=ORIGINS, patience=options.patience, cap=LARGE) as stand:
             for name, row in rows.items():
                 report.add(name, row(stand))
         if not options.only:
@@ -127,8 +128,6 @@ class Flap(threading.Thread):
             self._ask_each(number)
             time.sleep(PAUSE_SECONDS)
         rogue.calm()
-        for cell in self.cells.values():
-            cell.seen = [f"{cell.seen.count(answer)} × {answer}" for answer in sorted(set(cell.seen))]
 
     def _ask_each(self, number: int) -> None:
         shelf, get = self._origin.shelf, self._stand.get

@@ -92,6 +92,8 @@ class Case:
     look_at: str = "small"
     parsed_only: bool = False
     """Whether only those indexes can show the fault that Entrepot reads."""
+    things: int = 8
+    """How many cold artifacts are tried: fewer where each takes long."""
     total: int | None = None
     """The most requests that all cold artifacts together may cause; None: any number."""
     tls: bool = False
@@ -291,6 +293,7 @@ CASES = (
     ),
     Case(
         name="body stalls, always",
+        things=4,
         strike=disturbed(stall_at(1)),
         known=Want.NOT_WHOLE,
         free=Want.NOT_WHOLE,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 DOTS = ("..", "%2e%2e", ".%2e", "%2E.", "%252e%252e", "%c0%ae%c0%ae", "%e0%80%ae%2e", "%uff0e%uff0e", "..%00", "..;a=b")
 SEPARATORS = ("/", "%2f", "%2F", "\\", "%5c", "%252f", "//", "/./", "%c0%af", ";/", "/%2e/")
-DEPTHS = (1, 3, 9)
+DEPTHS = (1, 5)
 TARGETS = ("etc/passwd", "", "simple/", "secret%00.txt")
 PREFIXES = {
     "files": ("", "a/", "a/b.tar.gz/"),

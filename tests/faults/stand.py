@@ -25,7 +25,7 @@ first_byte_timeout = "{patience}s"
 read_timeout = "{patience}s"
 retry_delay = "20ms"
 [limits]
-parsed_index = "4MiB"
+parsed_index = "{cap}"
 """
 
 
@@ -38,9 +38,11 @@ class Origin:
 class Stand:
     """A context manager: the server and its origins. Whoever tries a fault takes an origin of his own."""
 
-    def __init__(self, directory: Path, *, plain: int, tls: int = 0, patience: float = 1.0) -> None:
-        """So many origins that speak HTTP, and HTTPS; `patience`: seconds that the server waits for them."""
-        self._directory, self._plain, self._tls, self._patience = directory, plain, tls, patience
+    def __init__(self, directory: Path, *, plain: int, tls: int = 0, patience: float = 1.0, cap: str = "4MiB") -> None:
+        """So many origins that speak HTTP, and HTTPS; `patience`: seconds that the server waits for them; `cap`: the
+        largest index that it reads."""
+        self._directory, self._plain, self._tls = directory, plain, tls
+        self._settings = _HEAD.format(patience=patience, cap=cap)
         self._stack = ExitStack()
         self._waiting: dict[bool, list[Origin]] = {False: [], True: []}
         self._all: list[Origin] = []
@@ -49,7 +51,7 @@ class Stand:
         self._directory.mkdir(parents=True, exist_ok=True)
         trusted = self._directory / "authority.pem"
         authority().cert_pem.write_to_path(str(trusted))
-        config = _HEAD.format(patience=self._patience)
+        config = self._settings
         for number in range(self._plain + self._tls):
             secure = number >= self._plain
             rogue = self._stack.enter_context(Rogue(tls=server_context() if secure else None))

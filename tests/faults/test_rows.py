@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.faults.rows import ORIGINS, ROWS, Situations
+from tests.faults.rows import LARGE, ORIGINS, ROWS, Situations
 from tests.faults.stand import Stand
 
 
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with Stand(tmp_path_factory.mktemp("rows"), plain=ORIGINS) as stand:
+    with Stand(tmp_path_factory.mktemp("rows"), plain=ORIGINS, cap=LARGE) as stand:
         yield stand
 
 

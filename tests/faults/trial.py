@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.faults.cases import Case, Want
 from tests.faults.shelf import Thing
-from tests.faults.stand import Origin, Stand
+from tests.faults.stand import Origin, Stand, wait_for
 from tests.faults.wire import Got
 
 OPENS_AFTER = 3
 """Failed contacts in a row, after which the breaker is open."""
+HEALED_SECONDS = 90.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,6 +21,8 @@ class Cell:
 
     seen: list[str] = field(default_factory=list)
     """The answers in short: "200", "200 cut", "502"."""
+    notes: list[str] = field(default_factory=list)
+    """What else was measured."""
     complaints: list[str] = field(default_factory=list)
     wrong: int = 0
     """Complete artifacts that are not the published bytes, though the digest was known."""
@@ -77,9 +81,7 @@ class Trial:
     def cold_artifact(self) -> Cell:
         case, origin = self._case, self._prepared()
         cell = Cell()
-        things = origin.shelf.artifacts("cold")
-        if case.contact:
-            things = things[:OPENS_AFTER]
+        things = origin.shelf.artifacts("cold")[: OPENS_AFTER if case.contact else case.things]
         origin.rogue.forget()
         with self._struck(origin):
             for thing in things:
@@ -116,6 +118,19 @@ class Trial:
                     cell.complaints.append(f"{thing.path}: the {'old' if is_old else 'new'} document was served")
         self._check_store(cell, [])
         return cell
+
+    def afterwards(self) -> Cell:
+        """The fault is over: everything comes right, once breaker or Retry-After allow contact."""
+        cell = Cell()
+        things = self._prepared().shelf.artifacts("cold")
+        for thing in things if self._case.total is None else ():
+            got = wait_for(partial(self._right, thing), f"{thing.path} comes right", HEALED_SECONDS)
+            cell.add(thing, got, Want.RIGHT, frozenset())
+        return cell
+
+    def _right(self, thing: Thing) -> Got | None:
+        got = self._stand.get(thing)
+        return got if got.sha256 == thing.sha256 else None
 
     # --- parts --------------------------------------------------------------------------------------------------------
 
