@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -15,8 +15,6 @@ class Peak:
 
     pss: float = 0.0
     rss: float = 0.0
-    last_rss: float = 0.0
-    _stopped: threading.Event = field(default_factory=threading.Event)
 
 
 class MemoryWatch:
@@ -35,12 +33,16 @@ class MemoryWatch:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
+        self._sample()
 
     def _run(self) -> None:
+        self._sample()
         while not self._stopped.wait(self._every):
-            pss, rss = memory_of(self._pids())
-            self.peak.pss, self.peak.rss = max(self.peak.pss, pss), max(self.peak.rss, rss)
-            self.peak.last_rss = rss
+            self._sample()
+
+    def _sample(self) -> None:
+        pss, rss = memory_of(self._pids())
+        self.peak.pss, self.peak.rss = max(self.peak.pss, pss), max(self.peak.rss, rss)
 
 
 def memory_of(pids: Iterable[int]) -> tuple[float, float]:
@@ -55,4 +57,6 @@ def memory_of(pids: Iterable[int]) -> tuple[float, float]:
             name, _, rest = line.partition(":")
             if name in sums:
                 sums[name] += int(rest.split()[0])
+    if not any(sums.values()):
+        raise RuntimeError("none of these processes is alive")
     return sums["Pss"] / 1024, sums["Rss"] / 1024
