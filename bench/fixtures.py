@@ -11,7 +11,7 @@ from pathlib import Path
 
 SIZES = {"16 KiB": 16 << 10, "1 MiB": 1 << 20, "100 MiB": 100 << 20}
 MODULE = "bench.example/sized"
-PACKUMENT_VERSIONS = 2050
+PACKUMENT_VERSIONS = 2300
 """As many as make a document of 5 MB."""
 
 
@@ -38,7 +38,7 @@ class Fixtures:
     def write_all(self) -> None:
         for number, (label, size) in enumerate(SIZES.items()):
             project = f"sized-{number}"
-            self._add_wheel(label, project, random.Random(number).randbytes(size))
+            self.add_wheel(label, project, random.Random(number).randbytes(size))
             self._add_tarball(label, project, random.Random(100 + number).randbytes(size))
             self._add_module(label, f"v1.{number}.0", size)
         names = "".join(f'<a href="{item.project}/">{item.project}</a>' for item in self.of("pypi"))
@@ -61,7 +61,7 @@ class Fixtures:
         self.items.append(item)
         return sha256
 
-    def _add_wheel(self, label: str, project: str, body: bytes) -> None:
+    def add_wheel(self, label: str, project: str, body: bytes) -> None:
         name = f"{project.replace('-', '_')}-1.0-py3-none-any.whl"
         path = f"/packages/{name}"
         sha256 = self._add("pypi", label, project, path, body)

@@ -8,7 +8,7 @@ from bench.machine import CLIENT_CORE, Process, free_port, need, pinned
 from bench.nginx import preamble
 
 _SERVER = """
-    log_format seen '$status $request_method $uri';
+    log_format seen '$status $request_method $request_uri';
     access_log {directory}/seen.log seen;
     server {{
         listen 127.0.0.1:{port} backlog=4096;

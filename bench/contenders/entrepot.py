@@ -42,10 +42,13 @@ class Entrepot(Contender):
         return output_of([COMMAND, "--version"])
 
     def prepare(self, place: Place) -> Launch:
-        file = place.directory / "entrepot.toml"
-        file.write_text(_CONFIGURATION.format(directory=place.directory, origin=place.origin))
-        command = [COMMAND, "serve", "--config", str(file), "--data", str(place.directory / "data")]
-        return Launch(command=[*command, "--listen", f"127.0.0.1:{place.port}", "--workers", str(self._workers)])
+        return Launch(command=self.command(place.directory, place.port, place.origin))
+
+    def command(self, directory: Path, port: int, origin: str) -> list[str]:
+        file = directory / "entrepot.toml"
+        file.write_text(_CONFIGURATION.format(directory=directory, origin=origin))
+        command = [COMMAND, "serve", "--config", str(file), "--data", str(directory / "data")]
+        return [*command, "--listen", f"127.0.0.1:{port}", "--workers", str(self._workers)]
 
 
 def control(directory: Path, verb: str, **arguments: object) -> object:
