@@ -62,12 +62,32 @@ def test_an_error_of_ours_ends_the_process_without_a_traceback(tmp_path: Path) -
     assert done.stderr.count("\n") == 1
 
 
-def test_completion_knows_the_commands() -> None:
+def completed(words: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", "from entrepot.cli.main import main; main()"],
-        env={"_ENTREPOT_COMPLETE": "complete_bash", "COMP_WORDS": "entrepot conf", "COMP_CWORD": "1"},
+        env={"_ENTREPOT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "config" in done.stdout.split()
+    return done.stdout.split()
+
+
+def test_completion_knows_the_commands() -> None:
+    assert completed("entrepot conf") == ["config"]
+
+
+def test_completion_knows_what_is_below_a_command_and_its_options() -> None:
+    assert "show" in completed("entrepot config ")
+    assert "--metrics" in completed("entrepot stats --m")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_shown_for_a_shell(shell: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from entrepot.cli.main import main; main()", "--show-completion", shell],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "_ENTREPOT_COMPLETE" in done.stdout

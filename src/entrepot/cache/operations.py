@@ -85,8 +85,7 @@ class Operations:
             if not isinstance(one, PackageTarget):
                 forgotten += await self._forget(one.repository, one.path.strip("/"))
             elif one.version:
-                keys = self._kit.catalog.remembered_keys(one.repository.name, one.package)
-                for key in filter(one.covers_file, keys):
+                for key in await asyncio.to_thread(self._files_of, one):
                     forgotten += await self._forget(one.repository, key)
             else:
                 forgotten += await self._forget(one.repository, one.package)
@@ -96,7 +95,8 @@ class Operations:
     async def _forget(self, repository: Repository, package: str) -> list[str]:
         if not package:
             raise BadRequest("name a package: REPOSITORY/PACKAGE, or a package URL")
-        keys = await asyncio.to_thread(self._kit.catalog.remembered_keys, repository.name, package)
+        spelled = repository.ecosystem.spelled(package)
+        keys = await asyncio.to_thread(self._kit.catalog.remembered_keys, repository.name, spelled)
         await self._kit.catalog.forget(repository.name, package, keys)
         return [f"{repository.name}/{key}" for key in keys]
 
@@ -141,7 +141,8 @@ class Operations:
 
     def _files_of(self, target: Target) -> list[str]:
         if isinstance(target, PackageTarget):
-            known = self._kit.catalog.remembered_keys(target.repository.name, target.package)
+            spelled = target.repository.ecosystem.spelled(target.package)
+            known = self._kit.catalog.remembered_keys(target.repository.name, spelled)
             return [key for key in known if target.covers_file(key)]
         if not target.is_one:
             raise BadRequest("name one file: REPOSITORY/PATH")

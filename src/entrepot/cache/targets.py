@@ -59,7 +59,7 @@ class PackageTarget:
         return f"{self.repository.name}: {self.package}{f' {self.version}' if self.version else ''}"
 
     def covers(self, stored_key: str) -> bool:
-        if self.package not in stored_key:
+        if self.repository.ecosystem.spelled(self.package) not in stored_key:
             return False
         resource = _resource_of(self.repository, stored_key)
         if resource is None or resource.about != self.package:

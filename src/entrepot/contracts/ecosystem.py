@@ -129,6 +129,10 @@ class Ecosystem(ABC):
         """The native name, as in `Resource.about`, of what a package URL calls so. Raises BadRequest."""
         return f"{namespace}/{name}" if namespace else name
 
+    def spelled(self, package: str) -> str:
+        """How a package's native name stands in the keys of its files."""
+        return package
+
     @abstractmethod
     def route(self, request: Request) -> Resource | Reply:
         """What the client asks for, or the answer itself. Raises NotServed, BadRequest, MethodRefused."""

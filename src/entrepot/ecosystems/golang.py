@@ -86,6 +86,9 @@ class Golang(Ecosystem):
         known = get_download_url(f"pkg:golang/a.example/b@{_SENTINEL}")  # type: ignore[no-untyped-call]
         return known.removesuffix(f"a.example/b/@v/{_SENTINEL}.zip").rstrip("/") if known else None
 
+    def spelled(self, package: str) -> str:
+        return escape(package)
+
     def route(self, request: Request) -> Resource:
         if request.method not in ("GET", "HEAD"):
             raise MethodRefused(request.method)

@@ -1,0 +1,61 @@
+"""The environment of a run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from entrepot.cli.environment import environment_of
+from entrepot.contracts.ecosystem import Client, ConfigFile
+
+PLAIN = Client(name="plain", command="plain", variables={"PLAIN_INDEX": "{url}/simple/", "PLAIN_HOST": "{host}"})
+FILED = Client(
+    name="filed",
+    command="filed",
+    files=(ConfigFile(variable="FILED_CONFIG", name="filed.conf", content="registry = {url} {keep: this}\n"),),
+)
+
+
+def made(own: Mapping[str, str], directory: Path, *repositories: str) -> dict[str, str]:
+    clients = dict.fromkeys(repositories, (PLAIN, FILED))
+    return environment_of(own, clients, lambda name: f"http://127.0.0.1:4711/~abc/{name}", directory)
+
+
+def test_variables_name_address_and_host(tmp_path: Path) -> None:
+    environment = made({}, tmp_path, "one")
+    assert environment["PLAIN_INDEX"] == "http://127.0.0.1:4711/~abc/one/simple/"
+    assert environment["PLAIN_HOST"] == "127.0.0.1"
+
+
+def test_a_client_without_a_variable_for_it_gets_a_file(tmp_path: Path) -> None:
+    path = Path(made({}, tmp_path, "one")["FILED_CONFIG"])
+    assert path.parent == tmp_path
+    assert path.read_text() == "registry = http://127.0.0.1:4711/~abc/one {keep: this}\n"
+
+
+def test_of_two_repositories_with_the_same_clients_the_first_has_them(tmp_path: Path) -> None:
+    environment = made({}, tmp_path, "one", "other")
+    assert environment["PLAIN_INDEX"] == "http://127.0.0.1:4711/~abc/one/simple/"
+    assert "/~abc/one " in Path(environment["FILED_CONFIG"]).read_text()
+
+
+def test_everything_else_stays(tmp_path: Path) -> None:
+    own = {"HOME": "/home/me", "PLAIN_EXTRA": "https://more.example/", "PLAIN_INDEX": "https://before.example/"}
+    environment = made(own, tmp_path, "one")
+    assert environment["HOME"] == "/home/me"
+    assert environment["PLAIN_EXTRA"] == "https://more.example/"
+    assert environment["PLAIN_INDEX"].startswith("http://127.0.0.1:4711/")
+    assert "NO_PROXY" not in environment
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_requests_to_us_do_not_go_through_a_proxy(variable: str, tmp_path: Path) -> None:
+    environment = made({variable: "http://proxy.example:3128", "NO_PROXY": "intern.example"}, tmp_path, "one")
+    assert environment["NO_PROXY"] == "intern.example,127.0.0.1"
+    assert environment["no_proxy"] == "127.0.0.1"
+
+
+def test_an_exception_that_is_there_is_not_repeated(tmp_path: Path) -> None:
+    own = {"http_proxy": "http://proxy.example:3128", "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1,x.example"}
+    environment = made(own, tmp_path, "one", "other")
+    assert (environment["no_proxy"], environment["NO_PROXY"]) == ("127.0.0.1", "127.0.0.1,x.example")
