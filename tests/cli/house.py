@@ -20,7 +20,7 @@ from entrepot.cli.main import run
 _Found = TypeVar("_Found")
 
 ENTREPOT = (sys.executable, "-P", "-c", "from entrepot.cli.main import main; main()")
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds after which what should have happened counts as not happening."""
 FOREIGN = ("PIP_", "UV_", "NPM_", "npm_", "GO", "ENTREPOT_", "XDG_", "YARN_", "BUN_", "POETRY_", "PDM_")
 """Variables of whoever runs the tests that clients would listen to."""

@@ -6,12 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from io import FileIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.house import PATIENCE, House, status_of, wait_for
+from tests.cli.house import ENTREPOT, PATIENCE, House, status_of, wait_for
 from tests.cli.registry import Registry
 
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "-q")
@@ -105,6 +106,56 @@ def test_signals_are_passed_on_and_the_command_ends_as_it_likes(house: House, nu
     assert first_line(process) == "ready"
     process.send_signal(number)
     assert process.wait(PATIENCE) == 9
+
+
+def test_what_the_terminal_sends_reaches_the_command_once(house: House) -> None:
+    script = (
+        "import signal, sys; told = []; signal.signal(signal.SIGINT, lambda *_: told.append(1)); "
+        "print('ready', flush=True); sys.stdin.readline(); print('interrupts:', len(told))"
+    )
+    # A session of its own, whose terminal this is.
+    take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [*ENTREPOT, "run", "-q", "--", sys.executable, "-c", script]
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", take, *command],
+        env=house.environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    with os.fdopen(ours, "r+b", buffering=0) as terminal:
+        read_until(terminal, b"ready")
+        terminal.write(b"\x03")
+        read_until(terminal, b"^C")
+        terminal.write(b"\n")
+        read_until(terminal, b"interrupts: 1")
+    assert process.wait(PATIENCE) == 0
+
+
+def read_until(terminal: FileIO, words: bytes) -> None:
+    seen = b""
+    while words not in seen:
+        piece = terminal.read(1000)
+        assert piece, seen
+        seen += piece
+
+
+def test_the_configured_address_is_no_upstream_of_a_private_server(house: House, registry: Registry) -> None:
+    """Somebody whose pip is set to their own server, which is not running at the moment."""
+    (house.directory / "entrepot.toml").write_text('[repositories.pypi]\necosystem = "pypi"\n')
+    settings = house.directory / "home" / ".config" / "pip" / "pip.conf"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"[global]\nindex-url = {registry.url}/simple/\n")
+    own = {"ENTREPOT_SERVER__LISTEN": "127.0.0.1:9", "PIP_INDEX_URL": "http://127.0.0.1:9/pypi/simple/"}
+    script = (
+        "import os, urllib.request; print(urllib.request.urlopen(os.environ['PIP_INDEX_URL'] + 'acme-app/').status)"
+    )
+    done = house.process("run", "-q", "--", sys.executable, "-c", script, variables=own)
+    assert done.out == "200\n"
+    assert registry.asked["/simple/acme-app/"] == 1
 
 
 def test_a_persons_own_settings_stay(house: House) -> None:

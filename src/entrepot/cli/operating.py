@@ -61,6 +61,10 @@ def blueprint_of(loaded: Loaded, *, private: bool = False) -> Blueprint:
 
 
 def listening_on(blueprint: Blueprint, listener: str) -> Blueprint:
-    """The same for a server whose port is known."""
-    server = blueprint.settings.server.model_copy(update={"listen": listener})
+    """The same for a server whose port is known. A private one has neither the name nor the certificate of the
+    configured one, but it knows that the configured address is no upstream: that was looked at before."""
+    changes = {"listen": listener}
+    if blueprint.private:
+        changes |= {"public_url": "", "tls_certificate": "", "tls_key": ""}
+    server = blueprint.settings.server.model_copy(update=changes)
     return replace(blueprint, settings=blueprint.settings.model_copy(update={"server": server}))

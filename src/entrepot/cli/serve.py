@@ -19,15 +19,8 @@ from entrepot.cli.welcome import welcome
 from entrepot.errors import StoreFailure
 from entrepot.storage.filesystem import FilesystemBlobs
 
-PRIVATE = {
-    "server.listen": "127.0.0.1:0",
-    "server.workers": 1,
-    "server.public_url": "",
-    "server.tls_certificate": "",
-    "server.tls_key": "",
-    "server.access_log": "off",
-}
-"""A private server is one user's own, on this machine, whatever is configured for the others."""
+PRIVATE = {"server.workers": 1, "server.access_log": "off"}
+"""A private server is one user's own, whatever is configured for the others."""
 
 app = new_app("Serve the configured repositories.")
 
@@ -52,7 +45,7 @@ def serve(
     blueprint = blueprint_of(loaded, private=private)
     # Both are held until the last of our processes ends.
     lock = own(blueprint.data, server=True)
-    port, listener = reserve(loaded.settings.server.listen)
+    port, listener = reserve("127.0.0.1:0" if private else loaded.settings.server.listen)
     blueprint = listening_on(blueprint, listener)
     _tidy(blueprint.data)
     if not private:
