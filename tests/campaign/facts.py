@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,22 +21,23 @@ NEEDS_FACTS = dict.fromkeys(("cold, digest known", "cold, unknown", "warm", "fre
 
 
 @contextmanager
-def locked(catalog: Path, seconds: float) -> Iterator[None]:
-    """Somebody else writes, and does not come to an end for so long."""
-    held = threading.Event()
+def locked(catalog: Path, seconds: float = 60.0) -> Iterator[threading.Event]:
+    """Somebody else writes, and does not come to an end for so long, or until the event is set. It is over when this
+    is left."""
+    held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
         with closing(sqlite3.connect(catalog, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             held.set()
-            time.sleep(seconds)
+            release.wait(seconds)
             other.execute("ROLLBACK")
 
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait()
     try:
-        yield
+        yield release
     finally:
         holder.join()
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,15 @@ class StoreCheck:
                 "SELECT repository, key, sha256, size_bytes FROM entries WHERE sha256 != x''"
             ).fetchall()
         return [(repository, key, sha256.hex(), size) for repository, key, sha256, size in rows]
+
+    def wait_for_entries(self, number: int, seconds: float = 20.0) -> bool:
+        """Until there are so many."""
+        deadline = time.monotonic() + seconds
+        while len(self.entries()) < number:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
 
     def blob(self, sha256: str) -> Path:
         return self.data / "blobs" / sha256[:2] / sha256[2:]

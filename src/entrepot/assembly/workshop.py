@@ -43,7 +43,7 @@ from entrepot.web.hot import HotAnswers
 from entrepot.web.keeping import Keeper
 from entrepot.web.ledger import Ledger
 from entrepot.web.proxy import Proxy
-from entrepot.web.sending import Sender
+from entrepot.web.sending import SHARED_BYTES, Sender
 from entrepot.web.sessions import Sessions
 from entrepot.web.status import Status
 from entrepot.web.verbs import Verbs
@@ -133,7 +133,7 @@ class Workshop:
         """The ASGI application. Its lifespan opens and closes everything else."""
         settings = self._settings
         hot = HotAnswers(settings.storage.memory, settings.storage.open_files)
-        sender = Sender()
+        sender = Sender(SHARED_BYTES // settings.server.workers)
         self.log = AccessLog(settings.server.access_log, self._clock.timestamp)
         ledger = Ledger(self.counters, self.log)
         keeper = Keeper(

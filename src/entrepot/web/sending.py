@@ -19,11 +19,13 @@ SMALLEST, LARGEST = 16 << 10, 256 << 10
 class Sender:
     """Counts who is being sent to, so that all of them together stay within a budget of memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared_bytes: int = SHARED_BYTES) -> None:
+        """`shared_bytes`: this process's part of the budget."""
         self.active = 0
+        self._shared_bytes = shared_bytes
 
     def _chunk_size(self) -> int:
-        return max(SMALLEST, min(LARGEST, SHARED_BYTES // max(1, self.active)))
+        return max(SMALLEST, min(LARGEST, self._shared_bytes // max(1, self.active)))
 
     async def send_body(self, send: Send, body: Body, span: Span | None, length: int | None) -> int:
         """Everything behind the response's start; the bytes sent. Raises what breaks the body: the transfer is then
