@@ -34,6 +34,12 @@ class _BlobRaw(io.RawIOBase):
         self._position += len(data)
         return len(data)
 
+    def readall(self) -> bytes:
+        """In one piece: joining pieces would take the memory of a big document twice."""
+        data = self._blob.read(self._position, max(0, self._size - self._position))
+        self._position += len(data)
+        return data if self._position >= self._size else data + super().readall()
+
 
 def open_as_file(blob: OpenBlob, size: int) -> io.BufferedReader:
     """Reads wait for the disk: for threads. Closing it does not close the blob."""

@@ -10,11 +10,15 @@ from entrepot.errors import BadContent, TooBig
 
 ACCEPTED = "zstd, gzip"
 _STEP = 1 << 20
+_LONG_BYTES = 32 << 20
+_MOST_EXPANSION = 100
+"""What compresses better than this, and is long, is no index: those hold digests, which do not compress."""
 
 
 class Decoder(Protocol):
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """In pieces of at most 1 MiB. Raises BadContent for a damaged stream, TooBig beyond the cap."""
+        """In pieces of at most 1 MiB. Raises BadContent for a damaged stream, TooBig beyond the cap and for what is
+        made to burst."""
 
     def finish(self) -> None:
         """Raises BadContent when the stream is not at its end."""
@@ -34,12 +38,16 @@ def decoder_of(coding: str, subject: str, cap: int) -> Decoder:
 
 class _Counted:
     def __init__(self, subject: str, cap: int) -> None:
-        self._subject, self._cap, self._size = subject, cap, 0
+        self._subject, self._cap, self._arrived, self._size = subject, cap, 0, 0
 
     def _count(self, size: int) -> None:
         self._size += size
         if self._size > self._cap:
             raise TooBig(f"{self._subject}: the document is larger than {self._cap} bytes")
+        if self._size > _LONG_BYTES and self._size > _MOST_EXPANSION * self._arrived:
+            raise TooBig(
+                f"{self._subject}: {self._arrived} bytes expand to more than {_MOST_EXPANSION} times as many: a bomb"
+            )
 
     def _damaged(self) -> BadContent:
         return BadContent(f"{self._subject}: the compressed body is damaged or incomplete")
@@ -47,6 +55,7 @@ class _Counted:
 
 class _Identity(_Counted):
     def decode(self, data: bytes) -> Iterator[bytes]:
+        self._arrived += len(data)
         self._count(len(data))
         yield data
 
@@ -60,6 +69,7 @@ class _Gzip(_Counted):
         self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
 
     def decode(self, data: bytes) -> Iterator[bytes]:
+        self._arrived += len(data)
         while data:
             if self._stream.eof:
                 # Several members in a row are one stream (RFC 1952 §2.2).
@@ -83,6 +93,7 @@ class _Zstd(_Counted):
         self._stream = _zstd_stream()
 
     def decode(self, data: bytes) -> Iterator[bytes]:
+        self._arrived += len(data)
         more = bool(data)
         while more:
             if self._stream.eof:
