@@ -16,8 +16,8 @@ TargetArgument = Annotated[
 
 
 def print_keys(done: str, target: str, answer: object) -> None:
-    """One line for each key that something was done to."""
-    keys = msgspec.convert(answer, list[str])
+    """One line for each path that something was done to, in whatever representation it was stored."""
+    keys = dict.fromkeys(key.partition(" ")[0] for key in msgspec.convert(answer, list[str]))
     for key in keys:
         print(f"{done} {key}")
     if not keys:
