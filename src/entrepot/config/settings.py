@@ -33,7 +33,8 @@ class Server(Section):
         default=(), description="Names besides loopback and our own addresses that a request may have as Host."
     )
     trusted_proxies: tuple[Network, ...] = Field(
-        default=(), description="Addresses or networks whose Forwarded and X-Forwarded-* fields count."
+        default=(),
+        description="Addresses or networks whose Forwarded, X-Forwarded-Host and X-Forwarded-Proto fields count.",
     )
     workers: int = Field(default=1, ge=1, le=64, description="Processes that serve.")
     tls_certificate: str = Field(default="", description="PEM file with our certificate chain; empty: no TLS.")

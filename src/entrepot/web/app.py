@@ -72,7 +72,7 @@ class App:
                 accept = value if not accept else accept + b", " + value
             elif name == b"accept-encoding":
                 coding = value if not coding else coding + b", " + value
-            elif name in _SPECIAL or name.startswith(b"x-forwarded"):
+            elif name in _SPECIAL or name.startswith((b"x-forwarded", b"forwarded")):
                 special = True
         path: bytes = scope["raw_path"]
         key = (path, scope["query_string"], host, accept, coding)

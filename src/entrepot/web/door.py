@@ -32,6 +32,12 @@ class Identity:
     tls: bool = False
 
 
+def forwarded_pairs(element: str) -> dict[str, str]:
+    """The parameters of one element of a Forwarded field (RFC 7239 §4), names in lower case."""
+    pairs = (pair.partition("=") for pair in element.split(";"))
+    return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+
+
 class Door:
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -89,10 +95,11 @@ class Door:
         if self._identity.public_url or not self._is_trusted(client):
             return own
         told = {name: value.decode("latin-1").split(",")[0].strip() for name, value in fields}
-        scheme = told.get(b"x-forwarded-proto", own.partition("://")[0])
-        name = told.get(b"x-forwarded-host", own.partition("://")[2])
+        said = forwarded_pairs(told.get(b"forwarded", ""))
+        scheme = said.get("proto") or told.get(b"x-forwarded-proto", own.partition("://")[0])
+        name = said.get("host") or told.get(b"x-forwarded-host", own.partition("://")[2])
         if scheme not in ("http", "https") or not _AUTHORITY.match(name):
-            raise BadRequest("the X-Forwarded fields cannot be read")
+            raise BadRequest("the Forwarded and X-Forwarded fields cannot be read")
         return f"{scheme}://{name}"
 
     def _is_trusted(self, client: str) -> bool:
