@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -180,6 +180,15 @@ class Works:
     def sibling(self, **changes: Any) -> "Works":
         """Another process on the same data."""
         return replace(self, **changes)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the others work until it is so. It is a failure if that never comes."""
+    for _ in range(100_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("what was waited for did not happen")
 
 
 async def body_of(answer: Answer) -> bytes:

@@ -84,6 +84,9 @@ class Flight:
 
     def begin(self, head: Head, file: OpenBlob | None) -> None:
         """Headers are there; `file` is where appended bytes can be read (None: the disk takes nothing)."""
+        if self._file is not None:
+            # A second attempt: nothing of the first was released.
+            self._file.close()
         self.total, self._file = head.total, file
         if file is not None:
             # Who still holds the flight, in an answer that was not begun yet, can read it: the file goes with it.
@@ -119,6 +122,7 @@ class Flight:
         for future in (self.head, self.stored):
             if not future.done():
                 future.set_exception(error)
+        self._close_failed()
         self._wake()
 
     def store_failed(self, error: StoreFailure) -> None:
@@ -176,7 +180,7 @@ class Flight:
         if boundary is not None and offset >= boundary:
             return self._window.read(offset, size)
         if self._file is None:
-            raise StoreFailure(f"{self.subject}: these bytes are gone")
+            raise self.error or StoreFailure(f"{self.subject}: these bytes are gone")
         if boundary is not None:
             size = min(size, boundary - offset)
         return self._file.read_now(offset, size)
@@ -188,7 +192,7 @@ class Flight:
         if boundary is not None:
             size = min(size, boundary - offset)
         if self._file is None:
-            raise StoreFailure(f"{self.subject}: these bytes are gone")
+            raise self.error or StoreFailure(f"{self.subject}: these bytes are gone")
         return self._file.read(offset, size)
 
     def join(self, reader: "FlightReader") -> None:
@@ -199,6 +203,13 @@ class Flight:
         self.readers -= 1
         self._window.positions.pop(id(reader), None)
         self._window.trim()
+        self._close_failed()
+
+    def _close_failed(self) -> None:
+        # A failed flight and its error hold each other by the traceback: its file must not wait for the collector.
+        if self.error is not None and self.readers == 0 and self._file is not None:
+            self._file.close()
+            self._file = None
 
     def moved(self) -> None:
         if self.spilling:
