@@ -1,6 +1,7 @@
 """npm documents of 5 MB: rendered once, served as quickly as plain files, and no trouble to others while rendered."""
 
-import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,7 @@ from bench.contenders.base import Running
 from bench.contenders.entrepot import Entrepot, control, metric
 from bench.effort import Effort
 from bench.load import Load, press
-from bench.machine import SERVER_CORE
+from bench.machine import CLIENT_CORE, ROOT, SERVER_CORE, pinned
 from bench.origin import Origin
 from bench.scratch import scratch
 from bench.tables import Bar, Table, median, ratios, verdict
@@ -155,10 +156,9 @@ def _while_others_are_rendered(table: Table, stage: Stage, label: str, core: int
         for name in names:
             stage.origin.fixtures.add_packument(name)
         before = stage.rendered()
-        with ThreadPoolExecutor(1) as pool:
-            rendering = pool.submit(_render, stage, names)
+        with _renderer(stage, names) as renderer:
             busy.append(_moderate_load(hit, effort))
-            rendering.result()
+            assert renderer.wait(120) == 0, "the documents could not be fetched"
         rendered.append(stage.rendered() - before)
     assert set(rendered) == {OTHERS}, f"rendered {rendered} documents, not {OTHERS}"
     times = ratios([load.p99_ms for load in busy], [load.p99_ms for load in quiet])
@@ -169,9 +169,10 @@ def _while_others_are_rendered(table: Table, stage: Stage, label: str, core: int
     table.raw[f"p99 {label}"] = times
 
 
-def _render(stage: Stage, names: list[str]) -> None:
-    for name in names:
-        download(stage.url(f"/npm/{name}"))
+def _renderer(stage: Stage, names: list[str]) -> subprocess.Popen[bytes]:
+    """Asks for one document after the other; it shares the generator's core and yields to it."""
+    urls = [stage.url(f"/npm/{name}") for name in names]
+    return subprocess.Popen(pinned(CLIENT_CORE, [sys.executable, "-m", "bench.fetch", *urls]), cwd=ROOT)
 
 
 def _moderate_load(url: str, effort: Effort) -> Load:
