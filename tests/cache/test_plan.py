@@ -10,6 +10,7 @@ from entrepot.cache.plan import (
     Download,
     Drop,
     Fail,
+    Forbid,
     Gone,
     Keep,
     Miss,
@@ -19,6 +20,7 @@ from entrepot.cache.plan import (
     Wish,
     absence_stands,
     after_failure,
+    may_stand_in,
     next_step,
 )
 from entrepot.errors import (
@@ -120,6 +122,10 @@ def test_what_upstream_took_back_is_gone_for_the_negative_lifetime_and_then_aske
     assert next_step(entry_of(gone_at=NOON), INDEX, wish, RULES, after(seconds)) == step
 
 
+def test_an_operator_need_not_wait_until_what_was_taken_back_is_asked_for_anew() -> None:
+    assert next_step(entry_of(gone_at=NOON, expired=True), INDEX, ANY, RULES, after(1)) == Download()
+
+
 def checked_later(seconds: float, wait: float, failures: int = 1) -> Entry:
     return entry_of(failures=failures, next_check_at=after(seconds + wait))
 
@@ -175,7 +181,7 @@ def test_what_upstream_took_back_is_dropped_or_served_as_the_repository_says(gon
 def test_what_upstream_forbids_is_dropped_where_the_repository_says_so() -> None:
     dropping = replace(RULES, forbidden="drop")
     outcome = after_failure(entry_of(), UpstreamStatus("a", 403), INDEX, dropping, after(700))
-    assert outcome == Fail(checked_later(700, 30))
+    assert outcome == Forbid()
 
 
 def test_an_artifact_within_its_lifetime_survives_any_outage() -> None:
@@ -207,3 +213,22 @@ def test_a_404_is_told_again_while_upstream_cannot_be_asked_anew(
 
 def test_an_outage_is_no_404_for_what_upstream_has() -> None:
     assert not absence_stands(entry_of(), Unreachable("no connection"), RULES, after(3600))
+
+
+@pytest.mark.parametrize(
+    ("entry", "rules", "seconds", "stands"),
+    [
+        pytest.param(entry_of(), RULES, 3600, True, id="expired"),
+        pytest.param(entry_of(), RULES, 300 + WEEK, True, id="at the end of its window"),
+        pytest.param(entry_of(), RULES, 301 + WEEK, False, id="beyond its window"),
+        pytest.param(entry_of(expired=True), RULES, 3600, False, id="marked expired by an operator"),
+        pytest.param(entry_of(), ALWAYS, 3600, False, id="to be asked about each time"),
+        pytest.param(entry_of(), replace(RULES, conditional=False), 3600, False, id="to be fetched each time"),
+        pytest.param(entry_of(gone_at=NOON), RULES, 3600, True, id="gone"),
+        pytest.param(entry_of(gone_at=NOON), RULES, 46 + WEEK, False, id="gone too long ago"),
+    ],
+)
+def test_what_is_told_while_upstream_says_nothing(
+    entry: Entry, rules: FreshnessRules, seconds: float, stands: bool
+) -> None:
+    assert may_stand_in(entry, INDEX, rules, after(seconds)) is stands

@@ -44,6 +44,7 @@ def rules_of(settings: RepositorySettings, ecosystem: Ecosystem) -> FreshnessRul
         negative_ttl=freshness.negative_ttl,
         while_revalidate=stale.while_revalidate,
         if_error=stale.if_error,
+        patience=stale.patience,
         backoff=stale.error_backoff,
         gone=settings.on_gone,
         forbidden=settings.on_forbidden,

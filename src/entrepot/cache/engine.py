@@ -17,7 +17,8 @@ from entrepot.cache.freshness import fresh_until, is_fresh, negative_lifetime, s
 from entrepot.cache.indexes import Indexes
 from entrepot.cache.order import Kit, Order
 from entrepot.cache.passing import Passing
-from entrepot.cache.plan import Gone, Keep, Miss, Serve, Step, absence_stands, next_step
+from entrepot.cache.patience import first_word
+from entrepot.cache.plan import Gone, Keep, Miss, Serve, Step, absence_stands, may_stand_in, next_step
 from entrepot.cache.ranges import Conditions
 from entrepot.cache.repository import Repository
 from entrepot.cache.solo import SoloClaim
@@ -124,6 +125,14 @@ class Engine:
         said = f"{repository.name}/{resource.key} (asked {minutes:.0f} min ago; not to be reached now)"
         raise Absent(said) from error
 
+    async def _stand_in(self, repository: Repository, resource: Resource, entry: Entry | None) -> Entry | None:
+        """What is told if upstream says nothing for a while: the expired answer, or its 404."""
+        if entry is None or not may_stand_in(entry, resource, repository.rules, self._kit.clock.now()):
+            return None
+        if entry.gone_at is not None:
+            return None if await self._is_listed(repository, resource) else entry
+        return entry if self._soundness.is_there(entry) else None
+
     async def _is_listed(self, repository: Repository, resource: Resource) -> bool:
         """Whether a stored index names it: then an older 404 says nothing."""
         return resource.listed_in is not None and await self._documents.stored_fact(repository, resource) is not None
@@ -140,8 +149,9 @@ class Engine:
         try:
             if ask.method == "HEAD" and entry is None and self._flights.find(order) is None:
                 return await self._probe(order)
+            stand_in = await self._stand_in(repository, resource, seen)
             flight, joined = self._flights.launch(order)
-            return await self._from_flight(order, flight, joined, ask)
+            return await self._from_flight(order, flight, joined, stand_in, ask)
         except Absent as error:
             self.absences.add(subject, error, negative_lifetime(resource, repository.rules))
             raise
@@ -182,29 +192,32 @@ class Engine:
         )
         self._flights.launch(order)
 
-    async def _from_flight(self, order: Order, flight: Flight, joined: bool, ask: ClientAsk) -> Answer:
+    async def _from_flight(
+        self, order: Order, flight: Flight, joined: bool, stand_in: Entry | None, ask: ClientAsk
+    ) -> Answer:
         trace = Trace(outcome="joined" if joined else "miss", key=order.resource.stored_key, flight=flight)
         try:
+            await first_word(flight, order.repository.rules.patience if stand_in else None)
             head = await asyncio.shield(flight.head)
             if isinstance(head, Head) and head.held:
                 # Nothing leaves before all is verified, so what goes wrong can still be said with a status.
                 await flight.wait_released(0)
-        except EntrepotError:
-            return await self._after_failure(order, flight, ask)
+        except EntrepotError as error:
+            return await self._after_failure(order, flight, _fallback(flight, stand_in), error, ask)
         if isinstance(head, Settled) or flight.settled is not None:
             entry = head.entry if isinstance(head, Settled) else flight.stored.result()
             return await self._settled(order, entry, trace, ask)
         return await self._growing(order, flight, head, trace, ask)
 
-    async def _after_failure(self, order: Order, flight: Flight, ask: ClientAsk) -> Answer:
-        if isinstance(flight.fallback, Keep):
-            fallback = flight.fallback
+    async def _after_failure(
+        self, order: Order, flight: Flight, fallback: Keep | None, error: EntrepotError, ask: ClientAsk
+    ) -> Answer:
+        if fallback is not None:
             answer = await self._from_entry(order.repository, order.resource, fallback.entry, ask, fallback.detail)
             if answer is not None:
                 answer.trace.flight = flight
                 return answer
-        assert flight.error is not None
-        raise flight.error
+        raise error
 
     async def _settled(self, order: Order, entry: Entry, trace: Trace, ask: ClientAsk) -> Answer:
         answer = await self._from_entry(order.repository, order.resource, entry, ask, "")
@@ -291,18 +304,21 @@ class Engine:
     async def _index_from_flight(
         self, repository: Repository, resource: Resource, entry: Entry | None, ask: ClientAsk
     ) -> Answer:
+        stand_in = await self._stand_in(repository, resource, entry)
         flight, joined = self._documents.launch(repository, resource, entry)
         trace = Trace(outcome="joined" if joined else "miss", key=resource.stored_key, flight=flight)
         try:
+            await first_word(flight, repository.rules.patience if stand_in else None)
             source = await self._documents.source_of(repository, resource, flight)
         except EntrepotError:
-            if not isinstance(flight.fallback, Keep):
+            fallback = _fallback(flight, stand_in)
+            if fallback is None:
                 raise
-            stale = await self._indexes.from_entry(repository, resource, flight.fallback.entry, ask)
+            stale = await self._indexes.from_entry(repository, resource, fallback.entry, ask)
             if stale is None:
                 raise
-            stale.trace = replace(trace, outcome="stale", detail=flight.fallback.detail)
-            return self._dated(stale, repository, resource, flight.fallback.entry)
+            stale.trace = replace(trace, outcome="stale", detail=fallback.detail)
+            return self._dated(stale, repository, resource, fallback.entry)
         answer = await self._indexes.from_source(repository, resource, source, ask)
         head = flight.head.result()
         if isinstance(head, Settled) and not joined:
@@ -310,3 +326,10 @@ class Engine:
         answer.trace = trace
         stored = self._documents.find_entry(repository, resource)
         return self._dated(answer, repository, resource, stored) if stored is not None else answer
+
+
+def _fallback(flight: Flight, stand_in: Entry | None) -> Keep | None:
+    """What goes out instead of a flight's answer; of one that is still silent, what stands in."""
+    if flight.head.done():
+        return flight.fallback if isinstance(flight.fallback, Keep) else None
+    return Keep(stand_in, "upstream-silent") if stand_in is not None and stand_in.gone_at is None else None

@@ -26,6 +26,8 @@ class FreshnessRules:
     negative_ttl: float = 45.0
     while_revalidate: float = 300.0
     if_error: float = 7 * 86400.0
+    patience: float = 1.5
+    """How long a client waits for upstream's first word while a stale answer may stand in."""
     backoff: tuple[float, float] = (30.0, 300.0)
     gone: str = "follow"
     """On 404 or 410 for what is stored: "follow" or "serve"."""

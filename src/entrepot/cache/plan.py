@@ -57,7 +57,7 @@ def next_step(entry: Entry | None, resource: Resource, wish: Wish, rules: Freshn
     if entry is None:
         return Miss() if wish.stored_only else Download()
     if entry.gone_at is not None:
-        return _after_gone((now - entry.gone_at).total_seconds(), resource, wish, rules)
+        return _after_gone(entry, (now - entry.gone_at).total_seconds(), resource, wish, rules)
     insists = wish.no_cache and rules.honour_client_no_cache
     if is_fresh(entry, resource, rules, now) and not insists:
         return Serve(entry)
@@ -74,13 +74,18 @@ def next_step(entry: Entry | None, resource: Resource, wish: Wish, rules: Freshn
 
 def _may_lag(entry: Entry, late: float, resource: Resource, rules: FreshnessRules) -> bool:
     """Whether an answer may go before upstream was asked (RFC 5861 §3); a lifetime of zero means: ask each time."""
-    asks_each_time = entry.expired or not rules.conditional or lifetime(entry, resource, rules) <= 0
-    return not asks_each_time and late < rules.while_revalidate
+    return not _asks_each_time(entry, resource, rules) and late < rules.while_revalidate
 
 
-def _after_gone(seconds: float, resource: Resource, wish: Wish, rules: FreshnessRules) -> Step:
+def _asks_each_time(entry: Entry, resource: Resource, rules: FreshnessRules) -> bool:
+    return entry.expired or not rules.conditional or lifetime(entry, resource, rules) <= 0
+
+
+def _after_gone(entry: Entry, seconds: float, resource: Resource, wish: Wish, rules: FreshnessRules) -> Step:
     if wish.stored_only:
         return Miss()
+    if entry.expired:
+        return Download()
     # The 404 is itself an answer that stays fresh for the negative lifetime; then upstream is asked in full.
     return Gone() if 0 <= seconds < negative_lifetime(resource, rules) else Download()
 
@@ -108,26 +113,49 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """Too old to serve, or not to be served: the client gets the error, the entry its next check."""
+    """Too old to serve: the client gets the error, the entry its next check."""
 
     entry: Entry
 
 
+@dataclass(frozen=True, slots=True)
+class Forbid:
+    """Not to be served any more, whatever happens next: the client gets the error, the entry goes."""
+
+
+Fallback = Keep | Drop | Fail | Forbid
+
+
 def after_failure(
     entry: Entry, error: EntrepotError, resource: Resource, rules: FreshnessRules, now: datetime
-) -> Keep | Drop | Fail:
+) -> Fallback:
     """What a failed validation means for the entry. `validated_at` never moves here."""
     if isinstance(error, Absent):
         if rules.gone == "follow":
-            return Drop(replace(entry, gone_at=now, next_check_at=None, failures=0))
+            return Drop(replace(entry, gone_at=now, next_check_at=None, failures=0, expired=False))
         return Keep(_checked_later(entry, rules, now, None), "gone-upstream")
+    forbidden = isinstance(error, UpstreamStatus) and error.upstream_status in (401, 403)
+    if forbidden and rules.forbidden == "drop":
+        return Forbid()
     later = _checked_later(entry, rules, now, error.retry_after)
     if stale_for(entry, resource, rules, now) > rules.if_error:
         return Fail(later)
-    if isinstance(error, UpstreamStatus) and error.upstream_status in (401, 403):
-        return Keep(later, "forbidden-upstream") if rules.forbidden == "stale" else Fail(later)
+    if forbidden:
+        return Keep(later, "forbidden-upstream")
     detail = "upstream-failed" if isinstance(error, UpstreamFailure) else error.code
     return Keep(later, detail)
+
+
+def may_stand_in(entry: Entry, resource: Resource, rules: FreshnessRules, now: datetime) -> bool:
+    """Whether an expired answer goes out when upstream is asked and says nothing for a while: it would also go if
+    upstream failed, and most who are this silent do."""
+    if entry.gone_at is not None:
+        return _is_told_again(entry.gone_at, rules, now)
+    return not _asks_each_time(entry, resource, rules) and stale_for(entry, resource, rules, now) <= rules.if_error
+
+
+def _is_told_again(gone_at: datetime, rules: FreshnessRules, now: datetime) -> bool:
+    return 0 <= (now - gone_at).total_seconds() <= rules.negative_ttl + rules.if_error
 
 
 def absence_stands(entry: Entry, error: EntrepotError, rules: FreshnessRules, now: datetime) -> bool:
@@ -137,7 +165,7 @@ def absence_stands(entry: Entry, error: EntrepotError, rules: FreshnessRules, no
         return False
     if isinstance(error, UpstreamStatus) and error.upstream_status in (401, 403) and rules.forbidden != "stale":
         return False
-    return 0 <= (now - entry.gone_at).total_seconds() <= rules.negative_ttl + rules.if_error
+    return _is_told_again(entry.gone_at, rules, now)
 
 
 def _checked_later(entry: Entry, rules: FreshnessRules, now: datetime, retry_after: float | None) -> Entry:

@@ -35,6 +35,10 @@ class Stale(BaseModel):
         default=7 * 86400.0,
         description="After expiry, when upstream cannot be reached or answers 429, 500, 502, 503 or 504.",
     )
+    patience: Duration = Field(
+        default=1.5,
+        description="How long a client waits for upstream's first word before it gets the expired answer.",
+    )
     error_backoff: Backoff = Field(
         default=(30.0, 300.0), description="Pause before the next try after a failed one, growing."
     )
