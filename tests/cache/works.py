@@ -16,11 +16,12 @@ from entrepot.cache.derived import DerivedBlobs
 from entrepot.cache.documents import Documents
 from entrepot.cache.engine import Engine
 from entrepot.cache.facts import FactBook
+from entrepot.cache.flight import Flight
 from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import FreshnessRules
 from entrepot.cache.indexes import Indexes
 from entrepot.cache.janitor import Janitor
-from entrepot.cache.order import Kit, Limits
+from entrepot.cache.order import Kit, Limits, Order
 from entrepot.cache.plan import Wish
 from entrepot.cache.ranges import Conditions
 from entrepot.cache.repository import Repository
@@ -173,6 +174,16 @@ class Works:
         answer = await self.fetch(path, **asked)
         return answer.status, await body_of(answer)
 
+    def flight(self, path: str) -> Flight | None:
+        """What is under way for a file."""
+        resource = self.shelf.ecosystem.route(Request(method="GET", path=path))
+        assert isinstance(resource, Resource)
+        return self.flights.find(Order(repository=self.shelf, resource=resource, counts=self.counts))
+
+    async def announced(self, path: str) -> None:
+        """The head of what flies is known."""
+        await until(lambda: (flight := self.flight(path)) is not None and flight.head.done())
+
     async def settle(self) -> None:
         """Whatever flies has landed."""
         await self.background.settle(10)
@@ -184,11 +195,9 @@ class Works:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the others work until it is so. It is a failure if that never comes."""
-    for _ in range(100_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("what was waited for did not happen")
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - anything may make it so
+            await asyncio.sleep(0)
 
 
 async def body_of(answer: Answer) -> bytes:
