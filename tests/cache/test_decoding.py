@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 from backports import zstd
+from hypothesis import given
+from hypothesis import strategies as st
 
 from entrepot.cache.decoding import decoder_of
 from entrepot.errors import BadContent, TooBig
@@ -55,3 +57,37 @@ def test_a_document_without_its_end_is_refused(coding: str, pack: Callable[[byte
 def test_a_coding_that_nobody_asked_for_is_refused() -> None:
     with pytest.raises(BadContent):
         decoder_of("br", "an index", MIB)
+
+
+@CODINGS
+@given(parts=st.lists(st.binary(max_size=200), min_size=1, max_size=4), step=st.integers(1, 64))
+def test_pieces_of_any_size_and_several_streams_in_a_row_are_one_document(
+    coding: str, pack: Callable[[bytes], bytes], parts: list[bytes], step: int
+) -> None:
+    data = b"".join(map(pack, parts))
+    assert _decoded(coding, data, MIB, step) == b"".join(parts)
+
+
+@CODINGS
+def test_a_stream_that_ends_where_a_piece_ends_is_followed_by_the_next(
+    coding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    first = pack(b"one")
+    assert _decoded(coding, first + pack(b"two"), MIB, step=len(first)) == b"onetwo"
+
+
+@CODINGS
+@given(data=st.binary(max_size=100))
+def test_garbage_is_told_as_such(coding: str, pack: Callable[[bytes], bytes], data: bytes) -> None:
+    try:
+        found = _decoded(coding, data, MIB)
+    except BadContent:
+        return
+    assert len(found) <= MIB
+
+
+def test_what_is_not_coded_only_has_a_cap() -> None:
+    for coding in ("", "identity"):
+        assert _decoded(coding, b"abc", 3) == b"abc"
+        with pytest.raises(TooBig):
+            _decoded(coding, b"abcd", 3)

@@ -315,6 +315,8 @@ async def test_mut_10_what_upstream_forbids_is_served_stale_or_not_as_the_reposi
         else:
             with pytest.raises(UpstreamStatus):
                 await works.get("signed/a")
+            with pytest.raises(UpstreamStatus):
+                await works.get("signed/a")
 
 
 async def test_mut_11_many_at_the_expiry_ask_once(works: Works) -> None:

@@ -150,12 +150,14 @@ def test_a_failed_validation_keeps_the_entry(error: EntrepotError, detail: str) 
 
 def test_validated_at_never_moves_in_a_failure() -> None:
     outcome = after_failure(entry_of(), Unreachable("refused"), INDEX, RULES, after(700))
+    assert isinstance(outcome, Keep)
     assert outcome.entry.validated_at == NOON
 
 
 def test_failures_in_a_row_wait_longer() -> None:
     entry = entry_of(failures=2)
     outcome = after_failure(entry, Unreachable("refused"), INDEX, RULES, after(700))
+    assert isinstance(outcome, Keep)
     assert outcome.entry.next_check_at == after(700 + 120)
 
 

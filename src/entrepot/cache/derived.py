@@ -39,17 +39,20 @@ class DerivedBlobs:
             return None
 
     def intact(self, *digests: str) -> bool:
-        """Whether the catalog still knows these blobs (empty names are nothing to know)."""
-        try:
-            return all(self._catalog.find_blob(sha256) is not None for sha256 in digests if sha256)
-        except StoreFailure:
-            return False
+        """Whether these blobs are still what was stored (empty names are nothing to look at)."""
+        return all(self._is_intact(sha256) for sha256 in digests if sha256)
 
-    def open(self, derived: Derived) -> OpenBlob | None:
+    def _is_intact(self, sha256: str) -> bool:
+        blob = self.open(sha256)
+        if blob is not None:
+            blob.close()
+        return blob is not None
+
+    def open(self, sha256: str) -> OpenBlob | None:
         """The blob, if it still is what was stored; else None (and it will be computed again)."""
         try:
-            known = self._catalog.find_blob(derived.sha256)
-            blob = self._blobs.open(derived.sha256)
+            known = self._catalog.find_blob(sha256)
+            blob = self._blobs.open(sha256)
         except StoreFailure:
             return None
         if blob is None or known is None or known.fingerprint != blob.fingerprint():
@@ -60,7 +63,7 @@ class DerivedBlobs:
 
     async def read(self, key: str) -> bytes | None:
         derived = self.find(key)
-        blob = self.open(derived) if derived else None
+        blob = self.open(derived.sha256) if derived else None
         if blob is None:
             return None
         try:

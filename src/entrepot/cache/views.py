@@ -16,7 +16,6 @@ from entrepot.cache.repository import Repository
 from entrepot.cache.solo import SoloClaim
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.board import Board, Claim, Stage, Watch
-from entrepot.contracts.catalog import Derived
 from entrepot.contracts.ecosystem import View
 from entrepot.errors import StoreFailure, TooBig
 from entrepot.model.release import Document, Rendered
@@ -118,7 +117,7 @@ class Views:
 
     def open(self, variant: Variant) -> OpenBlob | None:
         """A stored variant's blob; None when it is gone or changed."""
-        return self._derived.open(Derived(key="", sha256=variant.sha256, size_bytes=variant.size_bytes, note=b""))
+        return self._derived.open(variant.sha256)
 
     async def _render_once(
         self, key: str, repository: Repository, resource: Resource, source: Source, view: View, counts: Counts
