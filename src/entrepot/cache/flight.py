@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from entrepot.cache.plan import Drop, Fail, Keep
+from entrepot.cache.plan import Fallback
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.fetcher import Ask
 from entrepot.errors import EntrepotError, StoreFailure
@@ -72,7 +72,7 @@ class Flight:
         """The request that brings the body; None where another process asks."""
         self.settled: Entry | None = None
         """What to serve instead of a body that comes this way; also where one had been announced."""
-        self.fallback: Keep | Drop | Fail | None = None
+        self.fallback: Fallback | None = None
         """After a failed validation: what became of the stored entry."""
         self._changed = asyncio.Event()
         self._file: OpenBlob | None = None

@@ -10,7 +10,7 @@ from entrepot.cache.flight import Flight
 from entrepot.cache.follow import Followed, Follower
 from entrepot.cache.notes import failure_note
 from entrepot.cache.order import Kit, Order, all_identities
-from entrepot.cache.plan import after_failure
+from entrepot.cache.plan import Forbid, after_failure
 from entrepot.cache.solo import SoloClaim
 from entrepot.contracts.board import Board, Claim, Generation, Watch
 from entrepot.errors import Absent, BadContent, EntrepotError, InternalError, StoreFailure, UpstreamFailure
@@ -136,7 +136,10 @@ class Flights:
         now: datetime = self._kit.clock.now()
         flight.fallback = after_failure(entry, error, order.resource, order.repository.rules, now)
         try:
-            await self._kit.catalog.put_entry(flight.fallback.entry)
+            if isinstance(flight.fallback, Forbid):
+                await self._kit.catalog.delete_entries(entry.repository, [entry.key])
+            else:
+                await self._kit.catalog.put_entry(flight.fallback.entry)
         except StoreFailure as failure:
             _log.warning("the failed validation of %s could not be noted: %s", order.subject, failure)
 
@@ -151,7 +154,7 @@ class Flights:
     def _absence(self, order: Order, known: Entry | None) -> Entry:
         now: datetime = self._kit.clock.now()
         if known is not None and not known.is_absence:
-            return replace(known, gone_at=now, next_check_at=None, failures=0)
+            return replace(known, gone_at=now, next_check_at=None, failures=0, expired=False)
         return Entry(
             repository=order.repository.name,
             key=order.resource.stored_key,

@@ -79,18 +79,27 @@ class Operations:
 
     async def forget(self, target: str) -> list[str]:
         """Drop which upstream owns a package, and the digests remembered of its files: those of one version where
-        the target names one, and then the owner stays."""
+        the target names one, and then the owner stays. Whoever owns the package next is asked at once."""
         forgotten = []
         for one in find_targets(target, self._repositories):
             if not isinstance(one, PackageTarget):
                 forgotten += await self._forget(one.repository, one.path.strip("/"))
+                await self._expire_indexes(PackageTarget(one.repository, one.path.strip("/"), ""))
             elif one.version:
                 for key in await asyncio.to_thread(self._files_of, one):
                     forgotten += await self._forget(one.repository, key)
             else:
                 forgotten += await self._forget(one.repository, one.package)
+                await self._expire_indexes(one)
         self._changed(target)
         return forgotten
+
+    async def _expire_indexes(self, target: PackageTarget) -> None:
+        """What the former owner said of a package, and what it said that it has not."""
+        await self._kit.catalog.flush()
+        for entry in await asyncio.to_thread(self._entries_of, [target]):
+            if entry.gone_at is not None or not target.covers_file(entry.key):
+                await self._kit.catalog.put_entry(replace(entry, expired=True))
 
     async def _forget(self, repository: Repository, package: str) -> list[str]:
         if not package:
