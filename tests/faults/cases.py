@@ -1,33 +1,40 @@
 """Every way in which an upstream may fail, and what Entrepot's clients see meanwhile (promises §2)."""
 
-import contextlib
-import datetime
-import socket
-import ssl
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import format_datetime
 from enum import Enum
 
 import trustme
 
 from tests.faults.shelf import BIG
+from tests.faults.strikes import (
+    PAGE_OF_ANOTHER_KIND,
+    TLS_EXPIRED,
+    WAIT_SECONDS,
+    Strike,
+    asked_around,
+    asked_once,
+    asked_thrice,
+    busy_by_date,
+    certified,
+    claims_a_gibibyte,
+    disturbed,
+    followed_few,
+    led_astray,
+    refuses,
+    resumed,
+    swallows,
+)
 from tests.rogue import (
-    Fault,
-    Page,
-    Rogue,
     Seen,
     answers,
     drip_head,
     endless,
     flip_bit,
     gzip_bomb,
-    instead,
     login_page,
     long_body,
     not_modified,
-    pattern,
     redirect,
     reset_anywhere,
     reset_before_answer,
@@ -38,11 +45,7 @@ from tests.rogue import (
     undelimited_cut,
     unending_chunks,
 )
-from tests.rogue.page import Framing
 from tests.rogue.tls import server_context
-
-WAIT_SECONDS = 120
-"""What the origins write into Retry-After."""
 
 
 class Want(Enum):
@@ -64,9 +67,6 @@ class Want(Enum):
     """404, because that is the truth."""
     NOTHING = "not tried"
     """The fault cannot be told from a good answer, or does not touch this."""
-
-
-Strike = Callable[[Rogue], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,142 +99,10 @@ class Case:
     tls: bool = False
 
 
-def disturbed(fault: Fault, times: int | None = None) -> Strike:
-    """So many times at each path; None: always."""
-
-    def strike(rogue: Rogue) -> AbstractContextManager[object]:
-        for path in rogue.paths:
-            # A wrong side file would be believed: nothing vouches for it.
-            if fault.flip is None or not path.endswith(".sha256"):
-                rogue.disturb(path, fault, times)
-        return nullcontext()
-
-    return strike
-
-
-# --- strikes that need more than a fault ------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _refuses(rogue: Rogue) -> Iterator[None]:
-    rogue.goes_dark()
-    with socket.socket() as bound:
-        # Bound and not listening: nobody else gets the port meanwhile.
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((rogue.host, rogue.port))
-        yield
-    rogue.comes_back()
-
-
-@contextlib.contextmanager
-def _swallows(rogue: Rogue) -> Iterator[None]:
-    """A listening socket whose queue is full answers no SYN."""
-    rogue.goes_dark()
-    with ExitStack() as stack:
-        listening = stack.enter_context(socket.socket())
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((rogue.host, rogue.port))
-        listening.listen(0)
-        for _ in range(4):
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(listening.getsockname())
-        yield
-    rogue.comes_back()
-
-
-def _certified(context: Callable[[], ssl.SSLContext]) -> Strike:
-    """The same port, with another certificate."""
-
-    @contextlib.contextmanager
-    def strike(rogue: Rogue) -> Iterator[None]:
-        rogue.goes_dark()
-        with Rogue(port=rogue.port, tls=context()) as other:
-            other.serve("/", b"never to be asked")
-            yield
-        rogue.comes_back()
-
-    return strike
-
-
-def _led_astray(rogue: Rogue) -> AbstractContextManager[object]:
-    """Each path is redirected to another place that is not public."""
-    places = [
-        f"http://127.0.0.1:{rogue.port + 1}/",
-        "https://10.1.2.3/x",
-        "https://169.254.169.254/latest/meta-data",
-        "https://[::1]/x",
-        "https://localhost/x",
-        "https://0x7f000001/x",
-        "https://[::ffff:192.168.1.1]/x",
-        "https://2130706433/x",
-        "file:///etc/passwd",
-        "https://user:secret@files.example/x",
-    ]
-    for position, path in enumerate(rogue.paths):
-        rogue.disturb(path, redirect(places[position % len(places)]))
-    return nullcontext()
-
-
-def _busy_until() -> Fault:
-    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=WAIT_SECONDS)
-    return answers(429, retry_after=format_datetime(moment, usegmt=True))
-
-
-def _busy_by_date(rogue: Rogue) -> AbstractContextManager[object]:
-    rogue.disturb("*", _busy_until())
-    return nullcontext()
-
-
-def _claims_a_gibibyte() -> Fault:
-    page = Page(
-        body=pattern(64 << 10),
-        content_type="application/json",
-        headers=(("Content-Length", str(1 << 30)),),
-        framing=Framing.CLOSE,
-    )
-    return Fault(page=page, endless=True)
-
-
-# --- what the requests upstream must look like ------------------------------------------------------------------------
-
-
-def _resumed(seen: list[Seen]) -> str:
-    if len(seen) != 2:
-        return f"{len(seen)} requests instead of one and a resumption"
-    if not seen[1].range.startswith("bytes=") or "if-range" not in seen[1].headers:
-        return f"resumed by {seen[1].range!r}, If-Range {seen[1].headers.get('if-range')!r}"
-    return ""
-
-
-def _asked_around(seen: list[Seen]) -> str:
-    if len(seen) != 2:
-        return f"{len(seen)} requests instead of one and one with no-cache"
-    return "" if seen[1].headers.get("cache-control") == "no-cache" else "asked again without no-cache"
-
-
-def _asked_once(seen: list[Seen]) -> str:
-    return "" if len(seen) <= 1 else f"{len(seen)} requests"
-
-
-def _asked_thrice(seen: list[Seen]) -> str:
-    return "" if len(seen) <= 3 else f"{len(seen)} requests: more than two retries"
-
-
-def _followed_few(seen: list[Seen]) -> str:
-    return "" if len(seen) <= 6 else f"{len(seen)} requests: more than five redirects were followed"
-
-
-_TLS_EXPIRED = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-_PAGE_OF_ANOTHER_KIND = instead(Page(body=b"Please log in.\n", etag="", last_modified=""))
-_HTML = instead(
-    Page(body=b"<!doctype html><title>Links for you</title>", content_type="text/html", etag="", last_modified="")
-)
-
 CASES = (
     Case(
         name="connection refused",
-        strike=_refuses,
+        strike=refuses,
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.STALE,
@@ -243,7 +111,7 @@ CASES = (
     ),
     Case(
         name="SYN black hole",
-        strike=_swallows,
+        strike=swallows,
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.STALE,
@@ -259,7 +127,7 @@ CASES = (
         statuses=frozenset({504}),
         contact=True,
         seconds=5.0,
-        look=_asked_thrice,
+        look=asked_thrice,
     ),
     Case(
         name="reset before the answer",
@@ -268,7 +136,7 @@ CASES = (
         free=Want.ERROR,
         stale=Want.STALE,
         contact=True,
-        look=_asked_thrice,
+        look=asked_thrice,
     ),
     Case(
         name="headers dripped",
@@ -279,7 +147,7 @@ CASES = (
         statuses=frozenset({504}),
         contact=True,
         seconds=5.0,
-        look=_asked_thrice,
+        look=asked_thrice,
     ),
     Case(
         name="body stalls at 50 %, once",
@@ -288,7 +156,7 @@ CASES = (
         free=Want.RIGHT,
         stale=Want.RIGHT,
         seconds=3.0,
-        look=_resumed,
+        look=resumed,
         look_at="big",
     ),
     Case(
@@ -300,7 +168,7 @@ CASES = (
         stale=Want.STALE,
         statuses=frozenset({502, 504}),
         seconds=5.0,
-        look=_asked_thrice,
+        look=asked_thrice,
     ),
     Case(
         name="reset at a random offset, twice",
@@ -315,7 +183,7 @@ CASES = (
         known=Want.NOT_WHOLE,
         free=Want.NOT_WHOLE,
         stale=Want.STALE,
-        look=_asked_thrice,
+        look=asked_thrice,
     ),
     Case(
         name="body longer than Content-Length",
@@ -346,7 +214,7 @@ CASES = (
         known=Want.RIGHT,
         free=Want.PASSED,
         stale=Want.RIGHT,
-        look=_asked_once,
+        look=asked_once,
     ),
     Case(
         name="one bit flipped",
@@ -355,7 +223,7 @@ CASES = (
         known=Want.NOT_WHOLE,
         free=Want.NOTHING,
         stale=Want.STALE,
-        look=_asked_around,
+        look=asked_around,
     ),
     *(
         Case(
@@ -365,7 +233,7 @@ CASES = (
             free=Want.ERROR,
             stale=Want.STALE,
             contact=True,
-            look=_asked_thrice,
+            look=asked_thrice,
         )
         for status in (500, 502, 503, 504)
     ),
@@ -375,7 +243,7 @@ CASES = (
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.STALE,
-        look=_asked_once,
+        look=asked_once,
     ),
     Case(
         name="429 with Retry-After in seconds",
@@ -385,17 +253,17 @@ CASES = (
         free=Want.ERROR,
         stale=Want.STALE,
         statuses=frozenset({503}),
-        look=_asked_once,
+        look=asked_once,
     ),
     Case(
         name="429 with Retry-After as a date",
         total=1,
-        strike=_busy_by_date,
+        strike=busy_by_date,
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.STALE,
         statuses=frozenset({503}),
-        look=_asked_once,
+        look=asked_once,
     ),
     Case(
         name="200 with a login page",
@@ -408,7 +276,7 @@ CASES = (
     Case(
         name="200 with a login text",
         parsed_only=True,
-        strike=disturbed(_PAGE_OF_ANOTHER_KIND),
+        strike=disturbed(PAGE_OF_ANOTHER_KIND),
         known=Want.ERROR,
         free=Want.NOTHING,
         stale=Want.STALE,
@@ -419,7 +287,7 @@ CASES = (
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.NOTHING,
-        look=_asked_once,
+        look=asked_once,
     ),
     Case(
         name="redirect loop",
@@ -427,7 +295,7 @@ CASES = (
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.STALE,
-        look=_followed_few,
+        look=followed_few,
     ),
     Case(
         name="redirect to an undeclared host",
@@ -435,19 +303,19 @@ CASES = (
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.STALE,
-        look=_asked_once,
+        look=asked_once,
     ),
     Case(
         name="redirect to what is not public",
-        strike=_led_astray,
+        strike=led_astray,
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.STALE,
-        look=_asked_once,
+        look=asked_once,
     ),
     Case(
         name="TLS: unknown issuer",
-        strike=_certified(lambda: server_context(issuer=trustme.CA())),
+        strike=certified(lambda: server_context(issuer=trustme.CA())),
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.STALE,
@@ -456,7 +324,7 @@ CASES = (
     ),
     Case(
         name="TLS: expired",
-        strike=_certified(lambda: server_context(not_after=_TLS_EXPIRED)),
+        strike=certified(lambda: server_context(not_after=TLS_EXPIRED)),
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.STALE,
@@ -465,7 +333,7 @@ CASES = (
     ),
     Case(
         name="TLS: another name",
-        strike=_certified(lambda: server_context("elsewhere.example")),
+        strike=certified(lambda: server_context("elsewhere.example")),
         known=Want.ERROR,
         free=Want.ERROR,
         stale=Want.STALE,
@@ -475,7 +343,7 @@ CASES = (
     Case(
         name="index that says it has 1 GiB",
         parsed_only=True,
-        strike=disturbed(_claims_a_gibibyte()),
+        strike=disturbed(claims_a_gibibyte()),
         known=Want.NOTHING,
         free=Want.NOTHING,
         stale=Want.STALE,
