@@ -1,19 +1,23 @@
 """A catalog that is locked, lost or corrupt, a clock that jumps, a second server."""
 
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.campaign.scene import Scene, judge
-from tests.campaign.server import Server
+from tests.campaign.server import Server, generic
+from tests.campaign.shelf import body_of, key_of, open_shelf
 from tests.campaign.table import Table
+from tests.rogue import Rogue
 
 LOCKED_SECONDS = 30.0
 SOON = 2.0
 """Seconds within which a client gets its answer although the catalog cannot be written."""
 DAY = 86400
+MANY = 100_000
 NEEDS_FACTS = dict.fromkeys(("cold, digest known", "cold, unknown", "warm", "fresh index", "stale index"), (503,))
 
 
@@ -173,3 +177,24 @@ def check_slow_lock(table: Table) -> None:
         table.add("catalog locked for 3 s at the start", "ready ≤ 5 s", f"{ready:.2f} s", ready <= 5)
         judge(table, "catalog locked at the start: afterwards", scene.probe())
         scene.server.stop()
+
+
+# --- many entries -----------------------------------------------------------------------------------------------------
+
+
+def check_many_entries(table: Table) -> None:
+    with tempfile.TemporaryDirectory(prefix="entrepot-many-") as directory, Rogue() as origin:
+        origin.serve("/first.bin", b"the model of all others")
+        shelf = open_shelf(Path(directory), generic("files", origin.base), "files", "/first.bin")
+        shelf.fill(MANY)
+        for name, end in (("a stop", Server.stop), ("kill -9", Server.kill)):
+            with shelf.server.start() as server:
+                end(server)
+            with shelf.server.start() as server:
+                ready = server.ready_seconds
+                bodies = {f"/files/{key_of(number)}": body_of(number) for number in range(0, MANY, MANY // 100)}
+                right = sum(server.get(path) == (200, body) for path, body in bodies.items())
+                server.stop()
+            measured = f"{ready:.2f} s; {right} of {len(bodies)} right, {origin.count()} upstream request"
+            ok = ready <= 5 and right == len(bodies) and origin.count() == 1
+            table.add(f"restart with {MANY:,} entries after {name}", "ready ≤ 5 s, all right", measured, ok)

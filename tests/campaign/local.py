@@ -21,6 +21,7 @@ from tests.campaign.facts import (
     check_clock,
     check_locked_catalog,
     check_lost_catalog,
+    check_many_entries,
     check_second_server,
     check_slow_lock,
 )
@@ -37,6 +38,7 @@ CHECKS: dict[str, Callable[[Table], None]] = {
     "locked": check_locked_catalog,
     "locked-start": check_slow_lock,
     "lost": check_lost_catalog,
+    "many": check_many_entries,
     "clock": check_clock,
     "second": check_second_server,
     "stop": check_stop_under_load,
