@@ -55,9 +55,7 @@ class Fixtures:
     def _add(self, ecosystem: str, label: str, project: str, path: str, body: bytes) -> str:
         self.write(path, body)
         sha256 = hashlib.sha256(body).hexdigest()
-        item = Item(
-            ecosystem=ecosystem, label=label, project=project, path=path, sha256=sha256, size_bytes=len(body)
-        )
+        item = Item(ecosystem=ecosystem, label=label, project=project, path=path, sha256=sha256, size_bytes=len(body))
         self.items.append(item)
         return sha256
 
@@ -117,7 +115,9 @@ def _packument(name: str, base: str) -> dict[str, object]:
     """A document as long-lived packages have them: many versions, each with its whole manifest."""
     dice = random.Random(name)
     numbers = [f"{index // 100}.{index // 10 % 10}.{index % 10}" for index in range(PACKUMENT_VERSIONS)]
-    times = {number: f"2024-01-01T00:{index // 60 % 60:02}:{index % 60:02}.000Z" for index, number in enumerate(numbers)}
+    times = {
+        number: f"2024-01-01T00:{index // 60 % 60:02}:{index % 60:02}.000Z" for index, number in enumerate(numbers)
+    }
     return {
         "_id": name,
         "name": name,

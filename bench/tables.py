@@ -49,9 +49,9 @@ class Table(msgspec.Struct, kw_only=True):
         rule = "  ".join("─" * width for width in widths)
         return "\n".join([self.title, "", shown[0], rule, *shown[1:], "", *self.notes])
 
-    def save(self) -> None:
-        OUT.mkdir(parents=True, exist_ok=True)
-        (OUT / f"{self.name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(self)))
+    def save(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"{self.name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(self)))
 
 
 def load_tables(directory: Path = OUT) -> list[Table]:

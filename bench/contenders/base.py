@@ -1,5 +1,6 @@
 """What a contender is: something to install, to start on a port, and to ask for a package's file."""
 
+import re
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from typing import ClassVar, Self
 from bench.fixtures import Item
 from bench.links import file_url
 from bench.machine import SERVER_CORE, Missing, Process, free_port, pinned
+
+_ADDRESS = re.compile(r"https?://\S+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,8 @@ def run_installer(name: str, command: Sequence[str], environment: Mapping[str, s
         subprocess.run(command, check=True, capture_output=True, text=True, env=environment, timeout=900)
     except subprocess.CalledProcessError as error:
         lines = [line.strip() for line in (error.stderr or error.stdout).splitlines() if line.strip()]
-        raise Missing(f"{name} could not be installed: {lines[-1] if lines else error.returncode}") from error
+        words = _ADDRESS.sub("its registry", lines[-1]) if lines else f"exit code {error.returncode}"
+        raise Missing(f"{name} could not be installed: {words}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"{name} could not be installed: {error}") from error
 

@@ -9,13 +9,10 @@ from bench.contenders.base import Contender, Launch, Place, run_installer
 from bench.machine import CACHE, need
 
 
-def _install(name: str, package: str) -> Path:
-    """The built program. Raises Missing."""
-    home = CACHE / name
-    program = home / "proxy"
-    if not program.exists():
+def _install(name: str, home: Path, package: str) -> None:
+    """Raises Missing."""
+    if not (home / "proxy").exists():
         run_installer(name, [need("go"), "install", f"{package}@latest"], {**os.environ, "GOBIN": str(home)})
-    return program
 
 
 class Athens(Contender):
@@ -24,7 +21,8 @@ class Athens(Contender):
     alive = "/healthz"
 
     def install(self) -> str:
-        return f"Athens ({_install('athens', 'github.com/gomods/athens/cmd/proxy').name}, latest)"
+        _install(self.name, CACHE / "athens", "github.com/gomods/athens/cmd/proxy")
+        return "Athens, latest"
 
     def prepare(self, place: Place) -> Launch:
         storage = place.directory / "storage"
@@ -44,7 +42,8 @@ class GitPkgs(Contender):
     alive = "/health"
 
     def install(self) -> str:
-        return f"git-pkgs/proxy ({_install('git-pkgs', 'github.com/git-pkgs/proxy/cmd/proxy').name}, latest)"
+        _install(self.name, CACHE / "git-pkgs", "github.com/git-pkgs/proxy/cmd/proxy")
+        return "git-pkgs/proxy, latest"
 
     def prepare(self, place: Place) -> Launch:
         directory = place.directory

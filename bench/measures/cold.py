@@ -45,8 +45,8 @@ def measure(effort: Effort) -> list[Table]:
         columns=["origin", "direct", "through entrepot", "throughput", "first byte", "bar", "verdict"],
         unit="× direct",
         notes=[
-            f"Direct and through in turn, {effort.rounds} of each, medians; a wheel whose index page is known; every "
-            "process on any core; every body was compared with the origin's."
+            f"Direct and through in turn, {effort.rounds} of each, medians; a wheel whose index page is known.",
+            "Every process on any core; every body was compared with the origin's.",
         ],
     )
     with scratch("cold") as directory:

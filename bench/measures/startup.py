@@ -41,7 +41,9 @@ def _helps(table: Table, runs: int) -> None:
     more = median([mine - other for mine, other in zip(helping, bare, strict=True)])
     bar = f"≤ {HELP_SECONDS} s above `python -c pass`"
     table.rows.append(["`python -c pass`", *_shown(bare), "", ""])
-    table.rows.append(["`entrepot --help`", *_shown(helping), bar, f"{verdict(more <= HELP_SECONDS)}: {more:.3f} s above"])
+    table.rows.append(
+        ["`entrepot --help`", *_shown(helping), bar, f"{verdict(more <= HELP_SECONDS)}: {more:.3f} s above"]
+    )
     table.raw |= {"python -c pass": bare, "entrepot --help": helping}
 
 

@@ -53,8 +53,8 @@ def _measure_ecosystem(ecosystem: str, title: str, origin: Origin, found: Field,
     table = Table(
         name=f"warm-{ecosystem}",
         title=f"Warm hits through {title}",
-        command=f"make bench ARGS=warm{' (with --quick)' if effort.quick else ''}",
-        columns=["file", "contender", "MiB/s", "requests/s", "p99", "beside nginx", "spread", "bar", "verdict"],
+        command="make bench ARGS=warm",
+        columns=["file", "contender", "MiB/s", "requests/s", "p99", "busy", "beside nginx", "spread", "bar", "verdict"],
         unit="× nginx proxy_cache",
     )
     for item in origin.fixtures.of(ecosystem):
@@ -69,7 +69,7 @@ def _rounds(table: Table, item: Item, origin: Origin, found: Field, effort: Effo
         try:
             everybody.append(_warmed(running, item))
         except (Missing, OSError) as error:
-            table.rows.append([item.label, running.name, f"fails: {error}", *[""] * 6])
+            table.rows.append([item.label, running.name, f"fails: {error}", *[""] * 7])
     asked = origin.seen(item.path)
     for _ in range(effort.rounds):
         for series in everybody:
@@ -103,7 +103,9 @@ def _compare(table: Table, item: Item, everybody: list[Series]) -> None:
             Bar(group=item.label, label=name, value=median(found), goal=BARS[item.label] if series is ours else None)
         )
         spread = f"{min(found):.2f}–{max(found):.2f}"
-        table.rows.append([item.label, name, *_rates(series), f"{median(found):.2f} ×", spread, *_judged(series, ours, found, item)])
+        table.rows.append(
+            [item.label, name, *_rates(series), f"{median(found):.2f} ×", spread, *_judged(series, ours, found, item)]
+        )
 
 
 def _rates(series: Series) -> list[str]:
@@ -114,6 +116,7 @@ def _rates(series: Series) -> list[str]:
         f"{median(series.rates):,.0f}",
         f"{median([load.per_second for load in loads]):,.0f}" + (f" ({failures} failed)" if failures else ""),
         p99 if all(load.requests for load in loads) else "–",
+        " / ".join(f"{median(busy):.0f} %" for busy in zip(*(load.busy for load in loads), strict=True)),
     ]
 
 
@@ -130,9 +133,10 @@ def _judged(series: Series, ours: Series, found: list[float], item: Item) -> lis
 
 def _notes(ecosystem: str, found: Field, effort: Effort) -> list[str]:
     notes = [
-        f"{CONNECTIONS} connections that are kept, wrk on one core, every server on the other, access logs on; median of "
-        f"{effort.rounds} alternating rounds of {effort.seconds} s; ratios are medians of the rounds' ratios.",
+        f"{CONNECTIONS} connections that are kept, wrk on one core, every server on the other, access logs on.",
+        f"Medians of {effort.rounds} alternating rounds of {effort.seconds} s; ratios are medians of theirs.",
+        "Busy: the server's core and the generator's; where the second is full, the generator is what limits.",
         "Every body was compared with the origin's; the origin was not asked during the rounds.",
         f"Versions: {'; '.join(found.versions)}.",
     ]
-    return notes + [f"Missing: {name}: {why}." for name, why in found.missing_in(ecosystem).items()]
+    return notes + [f"Missing: {why.removesuffix('.')}." for why in found.missing_in(ecosystem).values()]
