@@ -5,10 +5,12 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
@@ -120,6 +122,12 @@ class House:
         self._read += len(lines)
         read = [json.loads(line) for line in lines.splitlines()]
         return [_visit(line) for line in read if "repository" in line]
+
+
+def forget_outage(data: Path) -> None:
+    """While no server runs: the next one finds out by itself that its upstreams are in trouble."""
+    with closing(sqlite3.connect(data / "catalog.db")) as catalog, catalog:
+        catalog.execute("DELETE FROM origins")
 
 
 def _visit(line: dict[str, object]) -> Visit:

@@ -4,8 +4,20 @@ import asyncio
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from types import TracebackType
 from typing import Self
+
+
+class World(Enum):
+    """What lies behind the recorder."""
+
+    OPEN = "open"
+    REFUSES = "refuses"
+    """Connections are broken at once."""
+    SILENT = "silent"
+    """Connections are kept, and nothing comes back: what a firewall that drops packets looks like."""
+
 
 HEADER_LIMIT = 64 << 10
 CHUNK = 64 << 10
@@ -18,7 +30,7 @@ class Tunnel:
     host: str
     port: int
     refused: bool
-    """Whether it came while the world was cut off."""
+    """Whether it came while the world was not open."""
     up: int = 0
     down: int = 0
 
@@ -41,10 +53,10 @@ class Tally:
 
 
 class Recorder:
-    """Runs in a thread of its own between `with` and its end. While `cut`, a tunnel is noted and broken."""
+    """Runs in a thread of its own between `with` and its end. While the world is not open, tunnels are only noted."""
 
     def __init__(self) -> None:
-        self.cut = False
+        self.world = World.OPEN
         self._tunnels: list[Tunnel] = []
         self._seen = (0, 0, 0)
         self._loop = asyncio.new_event_loop()
@@ -104,9 +116,12 @@ class Recorder:
             writer.write(b"HTTP/1.1 405 Only CONNECT\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
             return
-        tunnel = Tunnel(host.strip("[]"), int(port), refused=self.cut)
+        tunnel = Tunnel(host.strip("[]"), int(port), refused=self.world is not World.OPEN)
         self._tunnels.append(tunnel)
-        if tunnel.refused:
+        if self.world is World.SILENT:
+            await reader.read()
+            return
+        if self.world is World.REFUSES:
             writer.transport.abort()
             return
         far_reader, far_writer = await asyncio.open_connection(tunnel.host, tunnel.port)

@@ -1,4 +1,4 @@
-"""One client's three runs: cold, warm, and an hour later with the world cut off."""
+"""One client's runs: cold, warm, an hour later with the world cut off, and two hours later with a silent world."""
 
 import os
 import shutil
@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.live.clients import SEARCHED, Client
-from tests.live.house import House, Visit
+from tests.live.house import House, Visit, forget_outage
 from tests.live.namespace import Namespace, free_port
 from tests.live.published import Comparison, compare
-from tests.live.recorder import Recorder, Tally
+from tests.live.recorder import Recorder, Tally, World
 
 COMMAND_SECONDS = 900.0
 HOUR = 3600.0
-RUNS = ("cold", "again", "an hour later, cut off")
+ONLINE = ("cold", "again")
+OFFLINE = ((HOUR, World.REFUSES, "an hour later, cut off"), (2 * HOUR, World.SILENT, "two hours later, silence"))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,19 +53,21 @@ class Trial:
 
 
 def try_client(client: Client, namespace: Namespace, work: Path) -> Trial:
-    """All three runs on a store of their own. `work` is emptied first."""
+    """All runs on a store of their own. `work` is emptied first."""
     shutil.rmtree(work, ignore_errors=True)
     trial = Trial(client=client.name)
     with Recorder() as recorder:
         port = free_port(namespace.outside)
         with House(work / "data", namespace.outside, port, recorder.url) as house:
-            for name in RUNS[:2]:
+            for name in ONLINE:
                 trial.runs.append(_run(client, name, namespace, house, recorder, work))
             trial.bytes = compare(client.repository, house)
-        recorder.look()
-        recorder.cut = True
-        with House(work / "data", namespace.outside, port, recorder.url, offset=HOUR) as house:
-            trial.runs.append(_run(client, RUNS[2], namespace, house, recorder, work))
+        for offset, world, name in OFFLINE:
+            recorder.look()
+            recorder.world = world
+            forget_outage(work / "data")
+            with House(work / "data", namespace.outside, port, recorder.url, offset=offset) as house:
+                trial.runs.append(_run(client, name, namespace, house, recorder, work))
     return trial
 
 
