@@ -16,10 +16,11 @@ from entrepot.contracts.blobs import OpenBlob
 from entrepot.errors import Absent, StoreFailure
 from entrepot.storage.filesystem import FilesystemBlobs
 from tests.cache.works import Works, body_of, page, sha256, works_in
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, Reply
 
 pytestmark = pytest.mark.anyio
 OLD = 1_600_000_000.0
+DAY = 86400.0
 
 
 async def stored(works: Works, *names: str, size: int = 100) -> list[str]:
@@ -84,6 +85,38 @@ async def test_the_sweep_finds_silent_changes(works: Works, tmp_path: Path) -> N
     assert works.catalog.find_entry("shelf", "loose/b") is None
     assert works.catalog.find_remembered("shelf", "loose/b") is not None
     assert await works.get("loose/b") == (200, b"b" * 100)
+
+
+async def test_a_sweep_is_due_also_for_a_server_that_is_restarted_more_often(works: Works, tmp_path: Path) -> None:
+    (digest,) = await stored(works, "a")
+    await works.janitor.keep_order(sweep_every=7 * DAY)
+    blob_path(tmp_path, digest).write_bytes(b"b" * 100)
+    for _ in range(6):
+        works.clock.advance(DAY)
+        works = works.sibling()
+        await works.janitor.keep_order(sweep_every=7 * DAY)
+    assert works.blobs.digests() == [digest]
+    works.clock.advance(DAY)
+    await works.sibling().janitor.keep_order(sweep_every=7 * DAY)
+    assert works.blobs.digests() == []
+
+
+async def test_absences_leave_the_catalog_when_they_are_of_no_use_any_more(works: Works) -> None:
+    for number in range(30):
+        await absent(works, f"loose/{number}")
+    await works.janitor.keep_order(sweep_every=100 * DAY)
+    assert len(list(works.catalog.entries())) == 30
+    works.clock.advance(8 * DAY)
+    await works.janitor.keep_order(sweep_every=100 * DAY)
+    assert list(works.catalog.entries()) == []
+
+
+async def absent(works: Works, path: str) -> None:
+    works.clock.advance(1)
+    works.fetcher.on(path, Reply(status=404))
+    with pytest.raises(Absent):
+        await works.get(path)
+    await works.settle()
 
 
 def orphan(works: Works, directory: Path, body: bytes) -> Path:

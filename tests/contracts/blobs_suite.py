@@ -183,6 +183,12 @@ class BlobsSuite:
         growing.commit(digest_of(b"abc"))
         assert content(blobs, digest_of(b"abc")) == b"abc"
 
+    def test_the_time_of_the_last_sweep_is_kept(self, blobs: BlobStore) -> None:
+        assert blobs.swept_at() == 0
+        blobs.note_swept(1_600_000_000.5)
+        blobs.note_swept(1_700_000_000.5)
+        assert blobs.swept_at() == 1_700_000_000.5
+
     def test_a_probe_leaves_nothing(self, blobs: BlobStore) -> None:
         blobs.probe()
         assert blobs.digests() == []

@@ -18,7 +18,8 @@ ORPHAN_SHARE = 0.05
 ORPHANS_ALWAYS = 20
 ABSENCE_AGE = timedelta(days=7)
 ABSENCES_KEPT = 100_000
-ABSENCES_EVERY = 3600.0
+ABSENCES_EVERY = 300.0
+"""Seconds. Between two times as many can be added as upstream answers; afterwards there are ABSENCES_KEPT at most."""
 
 _log = logging.getLogger("entrepot")
 
@@ -35,6 +36,7 @@ class Swept:
 class Janitor:
     def __init__(self, kit: Kit, generation: Generation, counters: Counters, max_bytes: int | None) -> None:
         self._kit, self._generation, self._counters, self._max_bytes = kit, generation, counters, max_bytes
+        self._tidied_at = 0.0
 
     async def evict(self) -> int:
         """Remove the least recently used blobs until the store fits; the bytes freed. Pinned ones stay, and so do
@@ -131,17 +133,24 @@ class Janitor:
         return self._kit.clock.timestamp() - made > ORPHAN_AGE.total_seconds()
 
     async def work(self, evict_every: float, sweep_every: float) -> None:
-        """Both, for as long as the server runs. Seconds."""
-        swept_at = tidied_at = self._kit.clock.timestamp()
+        """All of it, for as long as the server runs. Seconds."""
         while True:
             await asyncio.sleep(evict_every)
             try:
-                await self.evict()
-                if self._kit.clock.timestamp() - tidied_at >= ABSENCES_EVERY:
-                    tidied_at = self._kit.clock.timestamp()
-                    await self.forget_absences()
-                if self._kit.clock.timestamp() - swept_at >= sweep_every:
-                    swept_at = self._kit.clock.timestamp()
-                    await self.sweep(pause=0.05)
+                await self.keep_order(sweep_every)
             except StoreFailure as failure:
                 _log.warning("the janitor will try again: %s", failure)
+
+    async def keep_order(self, sweep_every: float) -> None:
+        """What is due now. When the last sweep was outlives the server: one that is restarted each day sweeps, too."""
+        await self.evict()
+        now = self._kit.clock.timestamp()
+        if now - self._tidied_at >= ABSENCES_EVERY:
+            self._tidied_at = now
+            await self.forget_absences()
+        swept_at = self._kit.blobs.swept_at()
+        if not swept_at:
+            self._kit.blobs.note_swept(now)
+        elif now - swept_at >= sweep_every:
+            await self.sweep(pause=0.05)
+            self._kit.blobs.note_swept(now)

@@ -65,5 +65,11 @@ class BlobStore(Protocol):
     def tidy(self) -> int:
         """Remove temporary files that no living process of ours writes; how many there were. At start only."""
 
+    def swept_at(self) -> float:
+        """When `note_swept` was last called with which time, also by an earlier process; 0: never."""
+
+    def note_swept(self, at: float) -> None:
+        """Every blob was read and checked. Seconds since the epoch."""
+
     def probe(self) -> None:
         """Write, sync, read and remove a small file. Raises StoreFailure."""

@@ -3,6 +3,7 @@
 blobs/ab/cdef…      the bytes whose SHA-256 is abcdef…
 incoming/           what is being written, one locked file each
 quarantine/         what was found in a blob's place and was not that blob
+swept               empty; its time is that of the last sweep
 """
 
 import errno
@@ -31,6 +32,7 @@ class FilesystemBlobs:
         self._blobs = os.path.join(self._directory, "blobs")
         self._incoming = os.path.join(self._directory, "incoming")
         self._quarantine = os.path.join(self._directory, "quarantine")
+        self._swept = os.path.join(self._directory, "swept")
 
     def create(self) -> GrowingBlob:
         return self._create()
@@ -78,6 +80,19 @@ class FilesystemBlobs:
         with failing_as_store("incoming"):
             files = [file.path for file in _scan(self._incoming) if file.is_file(follow_symlinks=False)]
             return sum(_remove_unlocked(path) for path in files)
+
+    def swept_at(self) -> float:
+        with failing_as_store("swept"):
+            try:
+                return os.stat(self._swept).st_mtime
+            except FileNotFoundError:
+                return 0.0
+
+    def note_swept(self, at: float) -> None:
+        with failing_as_store("swept"):
+            _make_directory(self._directory)
+            os.close(os.open(self._swept, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.utime(self._swept, (at, at))
 
     def probe(self) -> None:
         sample = secrets.token_bytes(64)

@@ -78,6 +78,7 @@ class MemoryBlobs:
         self._blobs: dict[str, _Bytes] = {}
         self._growing: dict[str, _Bytes] = {}
         self._numbers = count(1)
+        self._swept_at = 0.0
 
     def create(self) -> GrowingBlob:
         content = _Bytes(next(self._numbers))
@@ -108,6 +109,12 @@ class MemoryBlobs:
 
     def tidy(self) -> int:
         return 0
+
+    def swept_at(self) -> float:
+        return self._swept_at
+
+    def note_swept(self, at: float) -> None:
+        self._swept_at = at
 
     def probe(self) -> None:
         """Memory is always there."""
