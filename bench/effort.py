@@ -11,5 +11,5 @@ class Effort:
     quick: bool = False
 
 
-FULL = Effort(rounds=5, seconds=4)
+FULL = Effort(rounds=5, seconds=3)
 QUICK = Effort(rounds=3, seconds=1, quick=True)

@@ -2,8 +2,10 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.request import urlopen
 
 from bench.contenders.all import Field, start_all
@@ -20,8 +22,11 @@ BARS = {"16 KiB": 0.55, "1 MiB": 1.0, "100 MiB": 0.9}
 AIMS = {"16 KiB": 0.7, "1 MiB": 1.6}
 AGAINST = "nginx proxy_cache"
 US = "entrepot"
-SETTLE_SECONDS = 1.0
+SETTLE_SECONDS = 0.5
+TRIES = 5
 _ECOSYSTEMS = {"pypi": "a Python index", "npm": "an npm registry", "golang": "Go modules"}
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -81,15 +86,31 @@ def _rounds(table: Table, item: Item, origin: Origin, found: Field, effort: Effo
 
 
 def _warmed(running: Running, item: Item) -> Series:
-    """Asked for twice, and right. Raises Missing."""
-    url = running.url_of(item)
+    """Asked for twice, and right. Raises Missing, OSError."""
+    url = _patiently(lambda: running.url_of(item))
     for _ in range(2):
-        with urlopen(url, timeout=120) as response:
-            if not response.url.startswith(running.place.base):
-                raise Missing("it sends its clients to the origin")
-            if hashlib.sha256(response.read()).hexdigest() != item.sha256:
-                raise Missing("it sends other bytes than the origin")
+        sha256, sent_by = _patiently(lambda: _digest_of(url))
+        if not sent_by.startswith(running.place.base):
+            raise Missing("it sends its clients to the origin")
+        if sha256 != item.sha256:
+            raise Missing("it sends other bytes than the origin")
     return Series(running, url)
+
+
+def _digest_of(url: str) -> tuple[str, str]:
+    """Of the body; and the URL that it came from in the end."""
+    with urlopen(url, timeout=120) as response:
+        return hashlib.sha256(response.read()).hexdigest(), response.url
+
+
+def _patiently(ask: Callable[[], Answer]) -> Answer:
+    """Some need several tries for what they have not seen before. Raises OSError."""
+    for _ in range(TRIES - 1):
+        try:
+            return ask()
+        except OSError:
+            time.sleep(SETTLE_SECONDS)
+    return ask()
 
 
 def _compare(table: Table, item: Item, everybody: list[Series]) -> None:
