@@ -1,6 +1,7 @@
 """One request, whatever is stored and whatever upstream does (policy §4, MUT-01 … 15)."""
 
 import asyncio
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -631,3 +632,42 @@ async def test_a_reserved_name_is_asked_only_where_it_is_reserved(works: Works) 
     with pytest.raises(Absent):
         await both.get("pkg/")
     assert works.fetcher.asked("pkg/") == []
+
+
+# --- files elsewhere --------------------------------------------------------------------------------------------------
+
+
+def listing_elsewhere(host: str) -> bytes:
+    return json.dumps({"a": f"{sha256(BODY)}@{host}"}).encode()
+
+
+async def test_a_file_on_another_host_is_fetched_from_where_the_index_lists_it(works: Works) -> None:
+    works.fetcher.on("pkg/", page(listing_elsewhere("files.example")))
+    works.fetcher.on("https://files.example/pkg/a", page(BODY))
+    assert await works.get("-/files.example/pkg/a") == (200, BODY)
+    index, file = works.fetcher.asks
+    assert (index.learned, file.learned) == (False, True)
+
+
+@pytest.mark.parametrize("path", ["-/evil.example/pkg/a", "-/files.example/pkg/b", "-/files.example/other/a"])
+async def test_what_no_index_lists_is_never_asked_of_another_host(works: Works, path: str) -> None:
+    works.fetcher.on("pkg/", page(listing_elsewhere("files.example")))
+    with pytest.raises(Absent):
+        await works.get(path)
+    assert [ask for ask in works.fetcher.asks if not ask.url.startswith("https://registry.example/")] == []
+
+
+async def test_without_its_index_nothing_is_asked_of_another_host_however_relaxed(tmp_path: Path) -> None:
+    works = works_in(tmp_path, verify_always=False)
+    works.fetcher.on("pkg/", page(b"not json"))
+    with pytest.raises(UnreadableIndex):
+        await works.get("-/files.example/pkg/a")
+    assert {ask.url for ask in works.fetcher.asks} == {"https://registry.example/pkg/"}
+
+
+async def test_a_file_that_moved_to_another_host_is_resumed_there(works: Works) -> None:
+    works.fetcher.on("pkg/", page(listing_elsewhere("files.example")))
+    rest = Reply(status=206, body=BODY[5:], fields=(("content-range", f"bytes 5-{len(BODY) - 1}/{len(BODY)}"),))
+    works.fetcher.on("https://files.example/pkg/a", replace(page(BODY), cut_at=5), rest)
+    assert await works.get("-/files.example/pkg/a") == (200, BODY)
+    assert [ask.learned for ask in works.fetcher.asked("https://files.example/pkg/a")] == [True, True]

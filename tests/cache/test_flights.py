@@ -559,6 +559,32 @@ async def test_without_a_disk_who_comes_too_late_gets_a_download_of_its_own(
     assert len(works.fetcher.asks) == 2
 
 
+async def test_without_a_disk_what_nobody_reads_is_given_up(tmp_path: Path, failing: FailingBlobs) -> None:
+    works = works_in(tmp_path, blobs=failing, limits=Limits(window_bytes=256 << 10))
+    gate = asyncio.Event()
+    works.fetcher.on("loose/a", replace(page(BIG), gates={1000: gate}), page(BIG))
+    answer = await works.fetch("loose/a")
+    assert isinstance(answer.body, Growing)
+    flight = answer.body.flight
+    with flight.reader() as reader:
+        assert await reader.read(1000, asyncio.to_thread)
+    gate.set()
+    with pytest.raises(StoreFailure):
+        await flight.stored
+    await works.settle()
+    assert flight.received < len(BIG)
+    assert await works.get("loose/a") == (200, BIG)
+
+
+async def test_without_a_disk_a_document_that_does_not_fit_into_memory_is_refused(
+    tmp_path: Path, failing: FailingBlobs
+) -> None:
+    works = works_in(tmp_path, blobs=failing, limits=Limits(document_window_bytes=1000))
+    works.fetcher.on("pkg/", replace(page(listing(**{f"f{n}": b"" for n in range(100)})), piece=500))
+    with pytest.raises(StoreFailure, match="does not fit"):
+        await works.get("pkg/")
+
+
 async def test_a_growing_file_that_ends_too_early_is_never_taken_for_the_end(works: Works) -> None:
     growing = works.blobs.create()
     growing.append(b"half")

@@ -51,13 +51,16 @@ def listing(**files: bytes) -> bytes:
 
 class Shelf(Ecosystem):
     """A small ecosystem: `PACKAGE/` lists names and digests, `PACKAGE/NAME` is a file, `loose/NAME` one that nothing
-    lists, `signed/NAME` changes and is left alone, `named/SHA256` is named by its digest, `pass/…` passes."""
+    lists, `signed/NAME` changes and is left alone, `named/SHA256` is named by its digest, `pass/…` passes. A digest
+    with `@HOST` is of a file elsewhere, `-/HOST/PACKAGE/NAME` here."""
 
     name: ClassVar[str] = "shelf"
     title: ClassVar[str] = "Shelf"
 
     def route(self, request: Request) -> Resource:
         path = request.path
+        if path.startswith("-/"):
+            return self._elsewhere(path)
         folder, _, name = path.partition("/")
         plain = Resource(key=path, path=path, kind=Kind.ARTIFACT, about=folder)
         match folder:
@@ -73,15 +76,23 @@ class Shelf(Ecosystem):
             return replace(plain, kind=Kind.INDEX, form=request.accept or "all")
         return replace(plain, listed_in=Resource(key=f"{folder}/", path=f"{folder}/", kind=Kind.INDEX, about=folder))
 
+    def _elsewhere(self, path: str) -> Resource:
+        _, host, package, name = path.split("/")
+        index = Resource(key=f"{package}/", path=f"{package}/", kind=Kind.INDEX, about=package)
+        place = f"/{package}/{name}"
+        return Resource(key=path, path=place, kind=Kind.ARTIFACT, origin=host, about=package, listed_in=index)
+
     def releases(self, document: Document) -> Iterator[Release]:
         package = document.place.rstrip("/")
-        for name, digest in _read(document).items():
-            place = Location(BASE, f"/{package}/{name}")
+        for name, told in _read(document).items():
+            digest, _, host = told.partition("@")
+            place = Location(host or BASE, f"/{package}/{name}")
             file = ReleaseFile(name=name, location=place, digests=(Digest("sha256", digest),))
             yield Release(package=package, version="1", files=(file,))
 
     def link(self, package: str, file: ReleaseFile) -> str:
-        return f"{package}/{file.name}"
+        origin = file.location.origin
+        return f"{package}/{file.name}" if origin == BASE else f"-/{origin}/{package}/{file.name}"
 
     def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
         if view.form == "raw":

@@ -2,14 +2,16 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from entrepot.cache.answer import Stored
 from entrepot.cache.freshness import FreshnessRules
-from entrepot.errors import Unreachable, UpstreamBusy
+from entrepot.errors import StoreFailure, Unreachable, UpstreamBusy
 from entrepot.model.headers import http_date
 from entrepot.web.door import Identity
 from tests.cache.test_flights import BIG, MIB, gated
@@ -260,6 +262,24 @@ async def test_what_goes_wrong_after_the_start_breaks_the_transfer(front: Front)
     got = await front.get("/shelf/loose/a")
     assert (got.status, got.broken, got.complete) == (200, True, False)
     assert BIG.startswith(got.body)
+
+
+async def test_a_stored_file_that_ends_too_early_breaks_the_transfer(front: Front, tmp_path: Path) -> None:
+    await stored(front, "loose/a", page(BIG))
+    path = tmp_path / "data" / "blobs" / sha256(BIG)[:2] / sha256(BIG)[2:]
+    answer = await front.works.fetch("loose/a")
+    os.truncate(path, MIB)
+    sent: list[bytes] = []
+
+    async def send(message: Mapping[str, Any]) -> None:
+        sent.append(message["body"])
+
+    with pytest.raises(StoreFailure):
+        await front.sender.send_body(send, answer.body, answer.span, answer.length)
+    assert b"".join(sent) == BIG[:MIB]
+    assert isinstance(answer.body, Stored)
+    answer.body.blob.close()
+    assert (await front.get("/shelf/loose/a")).body == BIG
 
 
 async def test_a_wait_is_told_in_retry_after(front: Front) -> None:
