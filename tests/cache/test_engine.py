@@ -411,6 +411,16 @@ async def test_validators_of_one_upstream_are_not_shown_to_another(works: Works)
     assert "if-none-match" not in works.fetcher.asks[-1].headers
 
 
+async def test_bytes_that_no_digest_vouches_for_are_fetched_again_from_another_upstream(works: Works) -> None:
+    works.fetcher.on("loose/a", page(BODY))
+    await works.get("loose/a")
+    await works.settle()
+    works.fetcher.bases["main"] = "https://other.example/"
+    works.fetcher.on("loose/a", page(BODY))
+    assert await works.get("loose/a") == (200, BODY)
+    assert len(works.fetcher.asks) == 2
+
+
 async def test_upstreams_wish_not_to_be_stored_is_obeyed_where_asked(tmp_path: Path) -> None:
     works = works_in(tmp_path, rules=FreshnessRules(obey_no_store=True))
     for path, body in (("loose/a", BODY), ("pkg/", listing(a=BODY))):

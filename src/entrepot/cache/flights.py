@@ -114,6 +114,9 @@ class Flights:
             return None
         if entry is None or entry.gone_at is not None or entry.failures or entry.expired:
             return None
+        if entry.upstream not in (self._kit.fetcher.identity(name) for name in order.repository.upstreams):
+            # What it was decided on was no entry at all: it came through an upstream that is configured no more.
+            return None
         return entry if order.seen is None or entry.validated_at > order.seen else None
 
     async def _failed(self, order: Order, flight: Flight, claim: Claim | None, error: EntrepotError) -> None:
