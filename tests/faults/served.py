@@ -107,14 +107,14 @@ class Served:
 
     def forget_peak(self) -> None:
         """Begin measuring the highest memory anew (proc(5), clear_refs)."""
-        for process in self._processes():
+        for process in self.processes():
             Path(f"/proc/{process}/clear_refs").write_text("5")
 
     def memory(self, field: str = "VmRSS") -> int:
         """Bytes of all its processes; `VmHWM`: the highest since `forget_peak`."""
-        return sum(_status_bytes(process, field) for process in self._processes())
+        return sum(_status_bytes(process, field) for process in self.processes())
 
-    def _processes(self) -> Iterator[int]:
+    def processes(self) -> Iterator[int]:
         waiting = [self.pid]
         while waiting:
             process = waiting.pop()
