@@ -47,9 +47,7 @@ FIND_OWNER = "SELECT upstream FROM owners WHERE repository = ? AND package = ?"
 FIND_DERIVED = "SELECT key, sha256, size_bytes, note FROM derived WHERE key = ?"
 FIND_ORIGIN = "SELECT origin, closed_until, reason, failures FROM origins WHERE origin = ?"
 FIND_TOTALS = "SELECT entries, blobs, blob_bytes FROM totals"
-FIND_MAKINGS = (
-    "SELECT 1 FROM entries WHERE sha256 = ?1 UNION ALL SELECT 1 FROM derived WHERE sha256 = ?1 LIMIT 1"
-)
+FIND_MAKINGS = "SELECT 1 FROM entries WHERE sha256 = ?1 UNION ALL SELECT 1 FROM derived WHERE sha256 = ?1 LIMIT 1"
 FIND_REMEMBERED_KEYS = (
     "SELECT key FROM remembered WHERE repository = ? AND instr('/' || key || '/', '/' || ? || '/') > 0"
 )
