@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrepot.cache.ranges import NO_CONDITIONS, Conditions, Span, Unsatisfiable, precondition, select_span
+from entrepot.cache.ranges import Conditions, Span, Unsatisfiable, precondition, select_span
 from entrepot.model.headers import http_date
 
 MODIFIED = datetime(2026, 1, 5, 10, 0, 0, 250000, tzinfo=UTC)
@@ -17,7 +17,7 @@ ETAG = '"abc"'
 @pytest.mark.parametrize(
     ("conditions", "status"),
     [
-        (NO_CONDITIONS, None),
+        (Conditions(), None),
         # 1. If-Match, by strong comparison.
         (Conditions(if_match='"abc"'), None),
         (Conditions(if_match='"x", "abc"'), None),

@@ -18,9 +18,6 @@ class Conditions:
     range: str = ""
 
 
-NO_CONDITIONS = Conditions()
-
-
 @dataclass(frozen=True, slots=True)
 class Span:
     """The bytes `start` to `end`, `end` excluded; `partial`: as a 206."""

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from entrepot.errors import ConfigError
 
 FLUSH_SECONDS = 0.25
-FLUSH_LINES = 2000
 MOST_WAITING = 200_000
 """Lines beyond this are dropped, and counted, while the log's reader stands still."""
 
