@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.cache.answer import Answer
 from entrepot.cache.flight import Head
 from entrepot.cache.notes import LONGEST_TEXT, failure_note, head_note, read_failure_note, read_head_note
 from entrepot.contracts.board import Claim, Watch
 from entrepot.errors import (
     Absent,
+    BadContent,
     DigestMismatch,
     EgressRefused,
     EntrepotError,
-    StoreFailure,
     Unreachable,
     UnreadableIndex,
     UpstreamBusy,
@@ -25,7 +26,7 @@ from entrepot.errors import (
 )
 from entrepot.model.headers import Headers
 from entrepot.storage.board import FileBoard
-from tests.cache.test_flights import BIG, MIB, FailingBlobs, gated, reads
+from tests.cache.test_flights import BIG, MIB, FailingBlobs, gated, reads, rest_of
 from tests.cache.works import Works, body_of, listing, page, sha256, until, works_in
 from tests.fakes import Reply
 
@@ -173,19 +174,51 @@ async def test_what_another_worker_stored_meanwhile_is_served_though_its_flight_
     growing.discard()
 
 
-async def test_a_transfer_breaks_when_its_leader_dies_half_way(pair: tuple[Works, Works]) -> None:
-    first, second = pair
-    claim, growing = claimed(first, "loose/a"), first.blobs.create()
+async def half_sent(first: Works, second: Works, path: str, *, etag: str = "") -> Answer:
+    """What a reader of the second process has when the first one dies in the middle of the body."""
+    claim, growing = claimed(first, path), first.blobs.create()
     growing.append(BIG[:MIB])
-    head = Head(headers=Headers([("content-type", "text/plain")]), url="", total=len(BIG))
-    claim.announce(head_note(head, growing.path))
+    fields = [("content-type", "text/plain"), *([("etag", etag)] if etag else [])]
+    claim.announce(head_note(Head(headers=Headers(fields), url="", total=len(BIG)), growing.path))
     claim.advance(MIB)
-    answer = await second.fetch("loose/a")
+    answer = await second.fetch(path)
     assert await reads(answer, MIB) == BIG[:MIB]
     die(claim)
-    with pytest.raises(UpstreamFailure, match="ended"):
-        await body_of(answer)
     growing.discard()
+    return answer
+
+
+async def test_a_follower_brings_the_rest_when_its_leader_dies_half_way(pair: tuple[Works, Works]) -> None:
+    first, second = pair
+    second.fetcher.on("loose/a", rest_of(BIG))
+    answer = await half_sent(first, second, "loose/a", etag='"one"')
+    assert await body_of(answer) == BIG
+    (ask,) = second.fetcher.asks
+    assert (ask.headers.get("range"), ask.headers.get("if-range")) == (f"bytes={MIB}-", '"one"')
+
+
+async def test_what_has_no_validator_comes_whole_again_and_is_compared(pair: tuple[Works, Works]) -> None:
+    first, second = pair
+    second.fetcher.on("loose/a", page(BIG))
+    assert await body_of(await half_sent(first, second, "loose/a")) == BIG
+    assert "range" not in second.fetcher.asks[0].headers
+
+
+async def test_a_transfer_breaks_when_the_rest_would_be_of_another_edition(pair: tuple[Works, Works]) -> None:
+    first, second = pair
+    second.fetcher.on("loose/a", page(b"?" + BIG[1:]))
+    answer = await half_sent(first, second, "loose/a", etag='"one"')
+    with pytest.raises(BadContent, match="changed the bytes"):
+        await body_of(answer)
+
+
+async def test_the_rest_is_checked_against_the_digest_together_with_the_first_part(pair: tuple[Works, Works]) -> None:
+    first, second = pair
+    name = f"named/{sha256(BIG)}"
+    second.fetcher.on(name, rest_of(BIG[:-1] + b"!"))
+    answer = await half_sent(first, second, name)
+    with pytest.raises(DigestMismatch):
+        await body_of(answer)
 
 
 async def test_a_leader_without_a_disk_leaves_its_followers_to_fetch_for_themselves(tmp_path: Path) -> None:
@@ -202,19 +235,19 @@ async def test_a_leader_without_a_disk_leaves_its_followers_to_fetch_for_themsel
         assert len(first.fetcher.asks) == 2
 
 
-async def test_a_leader_whose_disk_fails_half_way_breaks_its_followers_and_not_itself(tmp_path: Path) -> None:
+async def test_when_the_leaders_disk_fails_half_way_its_followers_fetch_the_rest(tmp_path: Path) -> None:
     failing = FailingBlobs(tmp_path)
     failing.room = 2 * MIB
     first = works_in(tmp_path, blobs=failing, board=FileBoard(tmp_path / "flights"))
     second = first.sibling(board=FileBoard(tmp_path / "flights"))
     reply, (half,) = gated(BIG, MIB)
-    first.fetcher.on("loose/a", reply)
+    first.fetcher.on("loose/a", reply, rest_of(BIG))
     leading, following = await first.fetch("loose/a"), await second.fetch("loose/a")
     assert await reads(following, MIB) == BIG[:MIB]
     half.set()
-    assert await body_of(leading) == BIG
-    with pytest.raises(StoreFailure):
-        await body_of(following)
+    assert [await body_of(leading), await body_of(following)] == [BIG, BIG]
+    await settled(first, second)
+    assert first.catalog.find_entry("shelf", "loose/a") is None
 
 
 async def test_without_a_board_each_worker_fetches_for_itself(pair: tuple[Works, Works], tmp_path: Path) -> None:

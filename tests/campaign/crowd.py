@@ -1,5 +1,7 @@
 """Readers that are many, slow, or leave, and a server that is told to stop under them."""
 
+import os
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +17,8 @@ SIZE = 4_000_000
 STOPPED_READERS = 100
 SLOW_READERS, SLOW_RATE, SLOW_SECONDS = 200, 1024, 75.0
 """Readers at 1 KiB/s; they count from 60 s after the file is complete."""
+AT_ONCE = 0.25
+"""Seconds within which a killed process's connections end; others learn of its death later."""
 
 
 def check_stop_under_load(table: Table) -> None:
@@ -142,3 +146,32 @@ def check_stop_under_stalled(table: Table) -> None:
             f"exit {code} after {seconds:.1f} s",
             seconds <= 10 and code == 0,
         )
+
+
+def check_killed_worker(table: Table) -> None:
+    """The worker that fetches is killed in the middle: readers of the other one get everything."""
+    body, path = pattern(SIZE), "/files/one.bin"
+    with tempfile.TemporaryDirectory(prefix="entrepot-worker-") as directory, Rogue() as origin:
+        origin.serve("/one.bin", Page(body=body, rate=SIZE / 3))
+        with Server(Path(directory), generic("files", origin.base), workers=2).start() as server:
+            clients = [Client(path=path, starts=number / 100) for number in range(40)]
+            began = time.monotonic()
+            crowd = SwarmProcess(server.host, server.port, clients, {path: body})
+            time.sleep(1.5)
+            os.kill(leader_of(server), signal.SIGKILL)
+            killed = time.monotonic() - began
+            outcomes = crowd.outcomes()
+            again = swarm(server.host, server.port, [Client(path=path)] * 4, {path: body})
+            server.stop()
+    right, wrong = sum(outcome.right for outcome in outcomes), sum(outcome.wrong for outcome in outcomes)
+    broken = len(outcomes) - right
+    later = sum(outcome.ended > killed + AT_ONCE for outcome in outcomes if not outcome.right)
+    measured = f"{right} right, {broken} broken with their worker, {later} broken later, {wrong} wrong"
+    ok = right > 0 and not wrong and not later and all(outcome.right for outcome in again)
+    table.add("the fetching one of 2 workers is killed half way", "readers of the other: all right", measured, ok)
+
+
+def leader_of(server: Server) -> int:
+    """The process whose download is under way, as its temporary file tells."""
+    growing = next((server.data / "incoming").iterdir())
+    return int(growing.name.partition("-")[0])

@@ -71,6 +71,23 @@ def check_full_disk(table: Table) -> None:
             _stop(table, scene, f"ENOSPC, {name}")
 
 
+def check_full_disk_of_two(table: Table) -> None:
+    """What one process keeps in memory, for want of a disk, no other can read along."""
+    for leave in (2 * SIZE, 0):
+        with small_disk() as disk, Scene(data=disk / "data", workers=2) as scene:
+            scene.start()
+            fill(disk, leave)
+            body, path = pattern(BIG, seed=98), "/plain/files/big.bin"
+            scene.origin.serve("/files/big.bin", Page(body=body, rate=BIG / 3))
+            clients = [Client(path=path, starts=number / 20) for number in range(24)]
+            outcomes = swarm(scene.server.host, scene.server.port, clients, {path: body}, limit=60)
+            right, wrong = sum(outcome.right for outcome in outcomes), sum(outcome.wrong for outcome in outcomes)
+            where = "in the middle of the body" if leave else "from the start"
+            measured = f"{right} of {len(outcomes)} right, {wrong} wrong"
+            table.add(f"ENOSPC {where}, 2 workers, 24 readers", "all right", measured, right == len(outcomes))
+            _stop(table, scene, "ENOSPC, 2 workers")
+
+
 def _ask_for_big(scene: Scene) -> Outcome:
     body = pattern(BIG, seed=99)
     scene.origin.serve("/files/big.bin", body)

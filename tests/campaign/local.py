@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from tests.campaign.crowd import (
+    check_killed_worker,
     check_leavers,
     check_slow_readers,
     check_stop_under_load,
@@ -14,6 +15,7 @@ from tests.campaign.disk import (
     check_broken_disk,
     check_descriptors,
     check_full_disk,
+    check_full_disk_of_two,
     check_read_only,
     check_slow_disk,
 )
@@ -31,6 +33,7 @@ CHECKS: dict[str, Callable[[Table], None]] = {
     "damage": check_damage,
     "dark": check_damage_in_the_dark,
     "full": check_full_disk,
+    "full-two": check_full_disk_of_two,
     "broken": check_broken_disk,
     "slow": check_slow_disk,
     "read-only": check_read_only,
@@ -44,6 +47,7 @@ CHECKS: dict[str, Callable[[Table], None]] = {
     "stop": check_stop_under_load,
     "stalled": check_stop_under_stalled,
     "leavers": check_leavers,
+    "worker": check_killed_worker,
     "slow-readers": check_slow_readers,
 }
 

@@ -126,6 +126,21 @@ def test_a_download_that_everybody_left_is_stored_all_the_same(tmp_path: Path, w
             assert origin.count("/one.bin") == 1
 
 
+def test_when_the_disk_is_full_readers_of_every_worker_get_everything(tmp_path: Path) -> None:
+    body, path = pattern(SIZE), "/files/one.bin"
+    with Rogue() as origin:
+        origin.serve("/one.bin", Page(body=body, rate=SIZE))
+        # A limit to the size of files is a full disk that needs no root.
+        prefix = ("prlimit", f"--fsize={SIZE // 2}")
+        with Server(tmp_path, generic("files", origin.base), workers=2, prefix=prefix).start() as server:
+            clients = [Client(path=path, starts=number / 50) for number in range(16)]
+            outcomes = swarm(server.host, server.port, clients, {path: body})
+            assert all(outcome.right for outcome in outcomes)
+            check = StoreCheck(server.data)
+            assert check.entries() == []
+            assert check.temporary() == []
+
+
 def test_a_server_takes_as_many_files_as_it_may(tmp_path: Path) -> None:
     with Server(tmp_path, prefix=("prlimit", "--nofile=64:2048")).start() as server:
         limits = Path(f"/proc/{worker_of(server)}/limits").read_text().splitlines()

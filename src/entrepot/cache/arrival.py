@@ -72,6 +72,22 @@ class Arrival:
         self._flight.begin(head, self._blob.reader())
         self._announce(head, self._blob.path)
 
+    async def take_up(self, head: Head, failure: StoreFailure) -> None:
+        """Go on where another process, whose growing file was read along, cannot; in memory."""
+        self._total, self._size = head.total, self._flight.released
+        self._hash = RunningHash([digest.algorithm for digest in self._wanted])
+        await asyncio.to_thread(self._hash_first_part)
+        self._give_up_storing(failure)
+
+    def _hash_first_part(self) -> None:
+        done = 0
+        while done < self._size:
+            piece = self._flight.read_wait(done, min(1 << 20, self._size - done))
+            if not piece:
+                raise StoreFailure(f"{self._order.subject}: its first part is gone")
+            self._hash.update(piece)
+            done += len(piece)
+
     def _announce(self, head: Head, path: str) -> None:
         try:
             self._claim.announce(head_note(head, path))
@@ -189,7 +205,7 @@ class Arrival:
 
     def continues_with(self, reply: UpstreamReply) -> bool:
         """Whether this answer brings the rest; a repeated whole body is compared with what is here."""
-        if reply.status == 200 and self._failure is None:
+        if reply.status == 200 and self._flight.in_file:
             self._repeated = self._size
             return True
         if reply.status != 206:
@@ -200,10 +216,10 @@ class Arrival:
         return unit == "bytes" and starts and (self._total is None or total in ("*", str(self._total)))
 
     async def _compare(self, chunk: bytes) -> bytes:
-        assert self._file is not None
+        read = self._file.read if self._file is not None else self._flight.read_wait
         known, rest = chunk[: self._repeated], chunk[self._repeated :]
         at = self._size - self._repeated
-        if await asyncio.to_thread(self._file.read, at, len(known)) != known:
+        if await asyncio.to_thread(read, at, len(known)) != known:
             raise BadContent(f"{self._order.subject}: upstream changed the bytes while they were being sent")
         self._repeated -= len(known)
         return rest

@@ -5,6 +5,7 @@ import asyncio
 from entrepot.cache.decoding import ACCEPTED
 from entrepot.cache.facts import FileFact
 from entrepot.cache.flight import Flight
+from entrepot.cache.noting import note_down
 from entrepot.cache.order import Kit, Order, url_of
 from entrepot.contracts.fetcher import Ask, UpstreamReply
 from entrepot.errors import Absent, EntrepotError, UpstreamStatus
@@ -105,7 +106,8 @@ class Asking:
         if not order.resource.about or len(order.repository.upstreams) == 1:
             return
         try:
-            await self._kit.catalog.put_owner(order.repository.name, order.resource.about, upstream)
+            put = self._kit.catalog.put_owner(order.repository.name, order.resource.about, upstream)
+            await note_down(put, order.subject)
         except BaseException:
             await reply.close()
             raise
@@ -129,6 +131,12 @@ class Asking:
         if reply.status in (404, 410):
             raise Absent(order.subject, gone=reply.status == 410)
         raise UpstreamStatus(order.subject, reply.status)
+
+    async def prepare(self) -> None:
+        """Know what `open` would have found out: for `rest`, where another process began."""
+        if self.fact is None and self._order.learn is not None:
+            self._take_fact(await self._order.learn())
+        self.upstream = self._flight.trace.upstream = self._candidates()[0]
 
     async def again(self) -> UpstreamReply:
         """All of the body once more, from where it came."""

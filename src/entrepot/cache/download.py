@@ -7,7 +7,7 @@ from dataclasses import replace
 from entrepot.cache.arrival import Arrival
 from entrepot.cache.asking import Asking
 from entrepot.cache.fields import freshened, kept_fields
-from entrepot.cache.flight import Flight
+from entrepot.cache.flight import Flight, Head
 from entrepot.cache.freshness import storable
 from entrepot.cache.noting import note_down
 from entrepot.cache.order import Kit, Order
@@ -46,6 +46,30 @@ class Download:
         # Nothing left the house yet: a cache on the way may have been at fault, so it is asked around, once.
         reply = await self._asking.open(no_cache=True)
         return await self._receive(reply, store_first=True)
+
+    async def take_over(self) -> None:
+        """Bring the rest of what another process began and cannot go on with, for the readers that are here."""
+        head = self._flight.head.result()
+        assert isinstance(head, Head)
+        failure = StoreFailure(f"{self._order.subject}: the process that fetched it cannot go on")
+        await self._asking.prepare()
+        arrival = self._arrival(self._remembered(), store_first=False)
+        try:
+            await arrival.take_up(head, failure)
+            await arrival.verify(await self._bring_rest(arrival, head.headers, failure))
+        finally:
+            await arrival.discard()
+        self._flight.store_failed(failure)
+
+    async def _bring_rest(self, arrival: Arrival, first: Headers, cut: EntrepotError) -> UpstreamReply:
+        """The answer that ended the body. Raises what cut it short too often."""
+        for _ in range(self._kit.limits.resumes + 1):
+            reply = await self._resume(arrival, arrival.resume_fields(first) or [], cut)
+            ended = await self._drain(arrival, reply)
+            if ended is None:
+                return reply
+            cut = ended
+        raise cut
 
     async def probe(self) -> UpstreamReply:
         """The fields of the answer only (for a HEAD of what is not stored); closed."""
@@ -144,15 +168,7 @@ class Download:
         self._flight.settle(entry)
 
     async def _receive(self, reply: UpstreamReply, *, store_first: bool) -> bool:
-        arrival = Arrival(
-            self._kit,
-            self._order,
-            self._flight,
-            self._claim,
-            fact=self._asking.fact,
-            remembered=await self._remembered_for(reply),
-            store_first=store_first,
-        )
+        arrival = self._arrival(await self._remembered_for(reply), store_first=store_first)
         try:
             first, last = await self._pump(arrival, reply)
             await arrival.verify(last)
@@ -160,6 +176,17 @@ class Download:
             return await self._commit(arrival, first)
         finally:
             await arrival.discard()
+
+    def _arrival(self, remembered: Remembered | None, *, store_first: bool) -> Arrival:
+        return Arrival(
+            self._kit,
+            self._order,
+            self._flight,
+            self._claim,
+            fact=self._asking.fact,
+            remembered=remembered,
+            store_first=store_first,
+        )
 
     async def _remembered_for(self, reply: UpstreamReply) -> Remembered | None:
         try:

@@ -137,6 +137,11 @@ class Flight:
     def spilling(self) -> bool:
         return self._window.start is not None
 
+    @property
+    def in_file(self) -> bool:
+        """Whether all that was received can be read from the file."""
+        return self._window.start in (None, self.received)
+
     async def spill(self, data: bytes) -> None:
         """Add to the window; waits while it is full and somebody still reads."""
         while self._window.is_full and self.streamed and await self._makes_room():

@@ -91,7 +91,10 @@ class Flights:
                 return held
             try:
                 follower = Follower(self._kit.blobs, held, flight, lambda: self._newer(order))
-                if await follower.run() is Followed.ENDED:
+                followed = await follower.run()
+                if followed is Followed.HALF:
+                    await Download(self._kit, replace(order, entry=None), flight, SoloClaim()).take_over()
+                if followed is not Followed.AGAIN:
                     return None
             finally:
                 held.close()

@@ -8,7 +8,7 @@ from entrepot.cache.flight import Flight
 from entrepot.cache.notes import read_failure_note, read_head_note
 from entrepot.contracts.blobs import BlobStore
 from entrepot.contracts.board import Progress, Stage, Watch
-from entrepot.errors import StoreFailure, UpstreamFailure
+from entrepot.errors import StoreFailure
 from entrepot.model.entry import Entry
 
 POLL_SECONDS = 0.004
@@ -20,6 +20,8 @@ class Followed(Enum):
     """The flight has its end."""
     AGAIN = "again"
     """The leader left nothing to use: claim the work anew."""
+    HALF = "half"
+    """The leader cannot go on, and what it released has gone to readers: only the rest is missing."""
 
 
 class Follower:
@@ -48,10 +50,10 @@ class Follower:
         if progress.stage is not Stage.FAILED:
             return None
         error = read_failure_note(progress.note)
-        if isinstance(error, StoreFailure) and not self._flight.released:
-            # The other process lost its disk or could not note something: this one may fare better.
-            return Followed.AGAIN
-        raise error
+        if not isinstance(error, StoreFailure):
+            raise error
+        # The other process lost its disk or could not note something: this one may fare better.
+        return Followed.HALF if self._flight.released else Followed.AGAIN
 
     def _read_along(self, progress: Progress) -> None:
         if progress.note:
@@ -82,10 +84,8 @@ class Follower:
         return Followed.ENDED
 
     def _abandoned(self) -> Followed:
-        if not self._flight.released and not self._flight.whole:
-            return Followed.AGAIN
         if self._flight.whole:
             # Every byte is there; only the leader's commit is missing.
             self._flight.store_failed(StoreFailure(f"{self._flight.subject}: the leading process ended"))
             return Followed.ENDED
-        raise UpstreamFailure(f"{self._flight.subject}: the process that fetched it ended")
+        return Followed.HALF if self._flight.released else Followed.AGAIN
