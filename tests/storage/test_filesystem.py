@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -309,3 +310,34 @@ def test_a_read_only_store_still_serves(tmp_path: Path) -> None:
                 attempt()
     finally:
         subprocess.run(["umount", str(directory)], check=True)
+
+
+# --- reading is not writing -------------------------------------------------------------------------------------------
+
+READER = """
+import sys
+from pathlib import Path
+from entrepot.storage.filesystem import FilesystemBlobs
+blob = FilesystemBlobs(Path(sys.argv[1])).open(sys.argv[2])
+print(blob.read(0, 100).decode())
+"""
+
+
+def test_a_read_leaves_the_time_of_access_alone(blobs: FilesystemBlobs, directory: Path) -> None:
+    store(blobs, BODY)
+    place = place_of(directory, SHA256)
+    os.utime(place, ns=(0, place.stat().st_mtime_ns))
+    assert opened(blobs, SHA256).read(0, 100) == BODY
+    assert place.stat().st_atime_ns == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can give files away")
+def test_a_file_of_another_owner_that_may_be_read_is_read(blobs: FilesystemBlobs, directory: Path) -> None:
+    store(blobs, BODY)
+    place = place_of(directory, SHA256)
+    os.chown(place, 65534, 65534)
+    place.chmod(0o644)
+    without_privilege = ["setpriv", "--bounding-set", "-fowner"]
+    command = [*without_privilege, sys.executable, "-c", READER, str(directory), SHA256]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{BODY.decode()}\n"
