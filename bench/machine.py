@@ -19,6 +19,7 @@ CACHE = ROOT / ".cache" / "bench"
 """Installed contenders, and what a run writes."""
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]
+IDLE_SECONDS, IDLE_SHARE = 0.5, 0.1
 
 
 class Missing(Exception):
@@ -76,6 +77,29 @@ class Process:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    def wait_until_idle(self, patience: float = 60.0) -> None:
+        """Whatever it goes on doing for clients that have left must not burden the next contender's round."""
+        began = time.monotonic()
+        before = self._cpu_seconds()
+        while time.monotonic() - began < patience:
+            time.sleep(IDLE_SECONDS)
+            now = self._cpu_seconds()
+            if now - before < IDLE_SECONDS * IDLE_SHARE:
+                return
+            before = now
+
+    def _cpu_seconds(self) -> float:
+        """Of all processes of its group."""
+        ticks = 0
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = file.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # It ended meanwhile.
+            if self._process is not None and int(fields[2]) == self._process.pid:
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def wait_until_it_answers(self, url: str, patience: float = 60.0, pause: float = 0.05) -> float:
         """Seconds until the URL answered with anything but an error of the server. Raises Missing."""

@@ -68,4 +68,4 @@ def median(values: Sequence[float]) -> float:
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
     """Round by round: what disturbs a round disturbs both sides of it."""
-    return [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    return [mine / other if other else float("inf") for mine, other in zip(ours, theirs, strict=True)]

@@ -22,8 +22,7 @@ BARS = {"16 KiB": 0.55, "1 MiB": 1.0, "100 MiB": 0.9}
 AIMS = {"16 KiB": 0.7, "1 MiB": 1.6}
 AGAINST = "nginx proxy_cache"
 US = "entrepot"
-SETTLE_SECONDS = 0.5
-TRIES = 5
+TRIES, PAUSE_SECONDS = 5, 1.0
 _ECOSYSTEMS = {"pypi": "a Python index", "npm": "an npm registry", "golang": "Go modules"}
 
 Answer = TypeVar("Answer")
@@ -78,8 +77,8 @@ def _rounds(table: Table, item: Item, origin: Origin, found: Field, effort: Effo
     asked = origin.seen(item.path)
     for _ in range(effort.rounds):
         for series in everybody:
-            time.sleep(SETTLE_SECONDS)
             series.loads.append(press(series.url, effort.seconds))
+            series.running.process.wait_until_idle()
     if origin.seen(item.path) != asked:
         table.notes.append(f"{item.label}: not only hits: the origin was asked again.")
     return everybody
@@ -109,7 +108,7 @@ def _patiently(ask: Callable[[], Answer]) -> Answer:
         try:
             return ask()
         except OSError:
-            time.sleep(SETTLE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
     return ask()
 
 
