@@ -1,6 +1,7 @@
 """A small Python index made from scratch: real wheels and an sdist, hashes, sidecars, dates, a yanked file."""
 
 import base64
+import gzip
 import hashlib
 import io
 import tarfile
@@ -135,7 +136,11 @@ def make_sdist() -> Distribution:
         "PKG-INFO": metadata,
     }
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+    # The time in the header of gzip is fixed too: every call gives the same bytes.
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=1704067200) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
         for name, body in members.items():
             member = tarfile.TarInfo(f"acme_source-0.1/{name}")
             member.size, member.mtime = len(body), 1704067200
