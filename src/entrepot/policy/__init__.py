@@ -1,0 +1,1 @@
+"""May this be had, and how? Pure: values and `now` come in, a verdict comes out."""
