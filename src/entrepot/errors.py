@@ -8,7 +8,12 @@ EntrepotError
 ├── Misdirected           421  a Host we are not
 ├── Refused               403  a cross-site or unauthorised use of what is not public
 ├── Absent                404  upstream says that this does not exist (410: it is gone)
-├── NotCached             504  the client asked for stored content only, and it is not stored
+├── NotCached             504  only stored content may be had (the client asked so, or we are offline), and it is not
+├── NotYet                404  not stored; it is fetched behind this answer
+├── Withheld              404  not stored, and policy does not have it fetched
+├── PolicyRefused         403  policy refuses it, stored or not
+├── PolicyHidden          404  policy says that it does not exist (a dated view: not yet)
+├── PolicyUnknown         503  what policy depends on cannot be evaluated now
 ├── UpstreamFailure       502  upstream could not give a usable answer
 │   ├── Unreachable       502  no connection
 │   ├── UpstreamTimeout   504  silence beyond a limit
@@ -84,6 +89,34 @@ class Absent(EntrepotError):
 
 class NotCached(EntrepotError):
     status, code = 504, "not-cached"
+
+
+class NotYet(EntrepotError):
+    status, code = 404, "not-yet"
+
+
+class Withheld(EntrepotError):
+    status, code = 404, "withheld"
+
+
+class PolicyError(EntrepotError):
+    """Policy says no; the text names the reason and the rule."""
+
+    def __init__(self, subject: str, reason: str, rule: str) -> None:
+        super().__init__(f"{subject}: {reason} ({rule})" if rule else f"{subject}: {reason}")
+        self.reason, self.rule = reason, rule
+
+
+class PolicyRefused(PolicyError):
+    status, code = 403, "policy-refused"
+
+
+class PolicyHidden(PolicyError):
+    status, code = 404, "policy-hidden"
+
+
+class PolicyUnknown(PolicyError):
+    status, code = 503, "policy-unknown"
 
 
 class UpstreamFailure(EntrepotError):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from entrepot.cache.answer import Answer, Growing, Stored, Streamed
 from entrepot.cache.ask import ClientAsk
@@ -24,7 +24,7 @@ from entrepot.cache.janitor import Janitor
 from entrepot.cache.order import Kit, Limits, Order
 from entrepot.cache.plan import Wish
 from entrepot.cache.ranges import Conditions
-from entrepot.cache.repository import Repository
+from entrepot.cache.repository import Repository, Store
 from entrepot.cache.solo import SoloBoard, SoloGeneration
 from entrepot.cache.soundness import Soundness
 from entrepot.cache.views import Views
@@ -32,10 +32,12 @@ from entrepot.contracts.blobs import BlobStore
 from entrepot.contracts.board import Board
 from entrepot.contracts.ecosystem import Ecosystem, View
 from entrepot.contracts.ecosystem import Limits as EcosystemLimits
+from entrepot.contracts.triggers import Trigger
 from entrepot.errors import Absent, UnreadableIndex
 from entrepot.model.digest import Digest
 from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
 from entrepot.model.resource import BASE, Kind, Request, Resource
+from entrepot.policy.gate import Gate
 from entrepot.storage.filesystem import FilesystemBlobs
 from tests.fakes import FakeClock, MemoryCatalog, Reply, ScriptedFetcher
 
@@ -116,6 +118,16 @@ def _read(document: Document) -> dict[str, str]:
     return {str(name): str(digest) for name, digest in found.items()}
 
 
+@dataclass(slots=True)
+class RecordedTriggers:
+    """What was offered."""
+
+    offered: list[Trigger] = field(default_factory=list)
+
+    def offer(self, trigger: Trigger) -> None:
+        self.offered.append(trigger)
+
+
 @dataclass(kw_only=True)
 class Works:
     """One process. Several on one directory share blobs, catalog, clock and upstream."""
@@ -131,6 +143,10 @@ class Works:
     verify_always: bool = True
     range_wait: float = 0.05
     max_bytes: int | None = None
+    gate: Gate = field(default_factory=Gate)
+    store: Store = "on"
+    offline_miss: Literal[404, 504] = 504
+    triggers: RecordedTriggers = field(default_factory=RecordedTriggers)
 
     def __post_init__(self) -> None:
         self.counters, self.background, self.generation = Counters(), Background(), SoloGeneration()
@@ -143,7 +159,9 @@ class Works:
         self.documents = Documents(kit, self.flights, self.book, self.soundness, self.counters)
         self.views = Views(self.derived, self.board)
         indexes = Indexes(self.documents, self.views, self.counters)
-        self.engine = Engine(kit, self.flights, self.documents, indexes, self.soundness, self.counters, self.range_wait)
+        self.engine = Engine(
+            kit, self.flights, self.documents, indexes, self.soundness, self.counters, self.range_wait, self.triggers
+        )
         self.janitor = Janitor(kit, self.generation, self.counters, self.max_bytes)
         self.shelf = Repository(
             name="shelf",
@@ -152,6 +170,9 @@ class Works:
             rules=self.rules,
             limits=self.caps,
             verify_always=self.verify_always,
+            gate=self.gate,
+            store=self.store,
+            offline_miss=self.offline_miss,
         )
 
     def _quarantined(self) -> None:

@@ -29,6 +29,7 @@ from entrepot.cache.views import Views
 from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.config.addresses import base_url, own_addresses
 from entrepot.contracts.board import Board, Generation
+from entrepot.contracts.triggers import NoTriggers
 from entrepot.errors import StoreFailure
 from entrepot.storage.board import FileBoard, FileGeneration
 from entrepot.storage.filesystem import FilesystemBlobs
@@ -120,7 +121,9 @@ class Workshop:
         documents = Documents(kit, self.flights, FactBook(derived), soundness, self.counters)
         views = Views(derived, self._board, self._settings.limits.views)
         indexes = Indexes(documents, views, self.counters)
-        self.engine = Engine(kit, self.flights, documents, indexes, soundness, self.counters, flight.range_wait)
+        self.engine = Engine(
+            kit, self.flights, documents, indexes, soundness, self.counters, flight.range_wait, NoTriggers()
+        )
         self.janitor = Janitor(kit, self.generation, self.counters, self._settings.storage.max_size)
         self.operations = Operations(
             kit, self.repositories, self.generation, self.engine.absences, self.janitor, self.tally

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 
 from entrepot.cache.flight import Flight
 from entrepot.cache.ranges import Conditions, Span, Unsatisfiable, precondition, select_span
@@ -53,7 +54,7 @@ class Trace:
     """What the access log and the counters want to know of one request."""
 
     outcome: str = "hit"
-    """hit · stale · miss · joined · revalidated · pass · absent · refused · error"""
+    """hit · stale · miss · joined · revalidated · pass · redirected · absent · refused · error"""
     detail: str = ""
     key: str = ""
     upstream: str = ""
@@ -76,6 +77,8 @@ class Answer:
     """The entry behind the whole, fresh answer: it may be given again."""
     fresh_until: float = 0.0
     """Until when (seconds since the epoch) it may be given again without asking anybody; past: stale since then."""
+    valid_until: float = inf
+    """Until when policy says the same of it (seconds since the epoch)."""
     representation: Representation | None = None
 
 

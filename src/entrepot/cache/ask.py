@@ -1,6 +1,7 @@
 """What of a client's request matters besides the resource."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from entrepot.cache.plan import Wish
 from entrepot.cache.ranges import Conditions
@@ -17,3 +18,8 @@ class ClientAsk:
     gzip: bool = False
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+    as_of: datetime | None = None
+    """The day whose view was asked for; None: today's."""
+    client: str = ""
+    """Who asks: the name of a token, or an address."""
+    authenticated: bool = False

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from entrepot.cache.contact import check_contact
 from entrepot.cache.decoding import ACCEPTED
 from entrepot.cache.facts import FileFact
 from entrepot.cache.flight import Flight
@@ -156,6 +157,7 @@ class Asking:
         return (location.origin if location else self._order.resource.origin) != BASE
 
     async def _send(self, ask: Ask) -> UpstreamReply:
+        check_contact(self._order.repository, self._order.resource)
         self._order.counts.upstream_requests += 1
         self._flight.asked = ask
         self._flight.trace.requests += 1

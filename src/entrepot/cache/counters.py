@@ -17,6 +17,7 @@ class Counts:
     joined: int = 0
     revalidated: int = 0
     passed: int = 0
+    redirected: int = 0
     refused: int = 0
     absent: int = 0
     errors: int = 0

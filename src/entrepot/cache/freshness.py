@@ -1,12 +1,14 @@
 """Age, lifetime and stale windows of stored responses (RFC 9111, RFC 5861). Pure: the caller brings the time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf
+from typing import Literal
 
 from entrepot.model.entry import Entry
 from entrepot.model.headers import Headers, parse_directives, parse_http_date, split_list
 from entrepot.model.resource import Kind, Resource
+from entrepot.policy.verdict import Overrides
 
 HEURISTIC_SHARE = 0.1
 HEURISTIC_MOST = 86400.0
@@ -35,13 +37,52 @@ class FreshnessRules:
     """On 401 or 403 for what is stored: "stale" or "drop"."""
     obey_no_store: bool = False
     honour_client_no_cache: bool = False
+    network: Literal["online", "prefer_cache", "offline"] = "online"
+    """`prefer_cache`: what is stored is served at any age; `offline`: and what is not makes no contact either."""
+    keep: bool = True
+    """Whether what upstream sends may be stored."""
+    overruled: bool = False
+    """Whether a rule of the configuration says how long this is fresh: it wins over the ecosystem's suggestion."""
+
+
+def ruled(rules: FreshnessRules, overrides: Overrides | None) -> FreshnessRules:
+    """The repository's rules as a rule of the configuration changes them."""
+    if overrides is None:
+        return rules
+    ttl = overrides.mutable_ttl
+    return replace(
+        rules,
+        mutable_ttl=rules.mutable_ttl if ttl is None else None if ttl == "upstream" else ttl,
+        overruled=rules.overruled or ttl is not None,
+        immutable_ttl=_given(overrides.immutable_ttl, rules.immutable_ttl),
+        conditional=rules.conditional if overrides.conditional is None else overrides.conditional,
+        while_revalidate=_given(overrides.while_revalidate, rules.while_revalidate),
+        if_error=_given(overrides.if_error, rules.if_error),
+    )
+
+
+def _given(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def reclassified(resource: Resource, overrides: Overrides | None) -> Resource:
+    """The resource as the class of a rule makes it (policy §2): what an index is stays one, only its lifetime can
+    change (see `lifetime`)."""
+    klass = overrides.klass if overrides is not None else None
+    if klass == "immutable" and resource.kind is Kind.SIGNED:
+        return replace(resource, kind=Kind.ARTIFACT)
+    if klass == "mutable" and resource.kind is Kind.ARTIFACT and resource.digest is None:
+        return replace(resource, kind=Kind.SIGNED)
+    if klass == "immutable" and resource.kind is Kind.INDEX:
+        return replace(resource, mutable_ttl=inf)
+    return resource
 
 
 def lifetime(entry: Entry, resource: Resource, rules: FreshnessRules) -> float:
     """For how many seconds after its validation an entry is fresh."""
     if resource.kind is Kind.ARTIFACT:
         return rules.immutable_ttl
-    if resource.mutable_ttl is not None:
+    if resource.mutable_ttl is not None and not rules.overruled:
         return resource.mutable_ttl
     if rules.mutable_ttl is not None:
         return rules.mutable_ttl
@@ -117,7 +158,7 @@ def next_check(failures: int, rules: FreshnessRules, now: datetime, retry_after:
 
 def storable(status: int, headers: Headers, resource: Resource, rules: FreshnessRules) -> bool:
     """Whether a response may be stored at all (RFC 9111 §3, with the overrides of policy §4)."""
-    if status != 200 or resource.kind is Kind.PASS or resource.method != "GET":
+    if not rules.keep or status != 200 or resource.kind is Kind.PASS or resource.method != "GET":
         return False
     directives = parse_directives(headers.get("cache-control"))
     if rules.obey_no_store and directives.keys() & {"no-store", "private"}:

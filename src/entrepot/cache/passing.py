@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from entrepot.cache.answer import Answer, Streamed, Trace
+from entrepot.cache.contact import check_contact
 from entrepot.cache.counters import Counts
 from entrepot.cache.flight import Flight, Head
 from entrepot.cache.order import Kit, Order, url_of
@@ -26,6 +27,7 @@ class Passing:
         self, repository: Repository, resource: Resource, method: str, headers: Headers, body: bytes, counts: Counts
     ) -> Answer:
         """One request, one answer, whatever its status. Of the client's fields only harmless ones go on."""
+        check_contact(repository, resource)
         upstream = resource.upstream or repository.upstreams[0]
         fields = [(name, headers.get(name)) for name in _SENT_ON if name in headers]
         ask = Ask(
@@ -50,7 +52,7 @@ class Passing:
     async def span(self, order: Order, flight: Flight, head: Head, span: Span) -> Streamed | None:
         """A range that lies far ahead of its download, as an upstream range of its own; None where upstream, or our
         part in it, does not allow that: then it is to be waited for."""
-        if flight.asked is None:
+        if flight.asked is None or order.repository.rules.network == "offline":
             return None
         asked = [item for item in flight.asked.headers if not item[0].startswith("if-") and item[0] != "range"]
         fields = [*asked, ("range", f"bytes={span.start}-{span.end - 1}")]

@@ -55,13 +55,15 @@ Step = Serve | Validate | Download | Miss | Gone
 
 def next_step(entry: Entry | None, resource: Resource, wish: Wish, rules: FreshnessRules, now: datetime) -> Step:
     if entry is None:
-        return Miss() if wish.stored_only else Download()
+        return Miss() if wish.stored_only or rules.network == "offline" else Download()
     if entry.gone_at is not None:
         return _after_gone(entry, (now - entry.gone_at).total_seconds(), resource, wish, rules)
     insists = wish.no_cache and rules.honour_client_no_cache
     if is_fresh(entry, resource, rules, now) and not insists:
         return Serve(entry)
     late = stale_for(entry, resource, rules, now)
+    if rules.network != "online":
+        return Serve(entry, rules.network.replace("_", "-"))
     if wish.stored_only:
         return Serve(entry, "stored-only") if late <= rules.if_error else Miss()
     if entry.next_check_at is not None and now < _believable(entry.next_check_at, rules, now):
@@ -82,6 +84,9 @@ def _asks_each_time(entry: Entry, resource: Resource, rules: FreshnessRules) -> 
 
 
 def _after_gone(entry: Entry, seconds: float, resource: Resource, wish: Wish, rules: FreshnessRules) -> Step:
+    if rules.network == "offline":
+        # Upstream said so when it could be asked: clients that probe need the 404 again.
+        return Gone()
     if wish.stored_only:
         return Miss()
     if entry.expired:

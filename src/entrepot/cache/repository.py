@@ -1,9 +1,16 @@
 """A repository as the engine knows it: an ecosystem, its upstreams, its rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from entrepot.cache.freshness import FreshnessRules
+from entrepot.cache.freshness import FreshnessRules, ruled
 from entrepot.contracts.ecosystem import Ecosystem, Limits
+from entrepot.policy.gate import Gate
+from entrepot.policy.verdict import Overrides
+
+MOST_VARIANTS = 4096
+
+Store = Literal["on", "off", "behind"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +24,28 @@ class Repository:
     """The configured ceilings, or tighter ones of the ecosystem."""
     verify_always: bool = True
     """Whether a file whose index cannot be read is an error (and not a file without a published digest)."""
+    gate: Gate = field(default_factory=Gate)
+    store: Store = "on"
+    offline_miss: Literal[404, 504] = 504
+    """What is answered offline for what is not stored; 404 only where the repository is declared complete."""
+    _variants: dict[tuple[Overrides | None, str, bool], "Repository"] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def under(self, overrides: Overrides | None, upstream: str = "", *, keep: bool = True) -> "Repository":
+        """This repository as a rule changes it: other freshness, one upstream only, nothing kept."""
+        key = overrides, upstream, keep
+        if key == (None, "", True):
+            return self
+        variant = self._variants.get(key)
+        if variant is None:
+            rules = ruled(self.rules, overrides)
+            variant = replace(
+                self,
+                rules=rules if keep else replace(rules, keep=False),
+                upstreams=(upstream,) if upstream else self.upstreams,
+                _variants={},
+            )
+            if len(self._variants) < MOST_VARIANTS:
+                self._variants[key] = variant
+        return variant

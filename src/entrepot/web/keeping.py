@@ -50,7 +50,8 @@ class Keeper:
         """A whole, fresh answer from the store can be given again without any of this."""
         representation = answer.representation
         plain = visit.method == "GET" and answer.status == 200 and answer.entry is not None
-        if not plain or representation is None or answer.fresh_until <= self._clock.timestamp():
+        fresh_until = min(answer.fresh_until, answer.valid_until)
+        if not plain or representation is None or fresh_until <= self._clock.timestamp():
             return
         if isinstance(answer.body, Growing | Streamed) or visit.key[1] or answer.length is None:
             return
@@ -70,7 +71,7 @@ class Keeper:
             body=body,
             blob=blob,
             fingerprint=blob.fingerprint() if blob is not None else None,
-            fresh_until=answer.fresh_until,
+            fresh_until=fresh_until,
             generation=self._generation.value(),
             validated_at=validated_at(answer),
             repository=mounted.repository.name,

@@ -17,6 +17,7 @@ _COUNTED = {
     "joined": "joined",
     "revalidated": "revalidated",
     "pass": "passed",
+    "redirected": "redirected",
     "refused": "refused",
     "absent": "absent",
     "error": "errors",
@@ -98,6 +99,8 @@ def _course(trace: Trace) -> list[str]:
             return ["fwd=miss", "collapsed"]
         case "pass":
             return ["fwd=bypass", *_upstream_status(trace)]
+        case "redirected":
+            return []
     return ["fwd=miss", *_upstream_status(trace)]
 
 

@@ -1,13 +1,16 @@
 """Which repository a raw path belongs to. The path is matched as it was sent, before anything is decoded."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 from entrepot.cache.repository import Repository
 from entrepot.errors import BadRequest, NotServed
 
 LONGEST_PATH = 8192
 LONGEST_SESSION = 64
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +20,10 @@ class Mounted:
     repository: Repository
     path: str
     prefix: str
-    """The path of the mount itself, with a leading and without a trailing slash."""
+    """The path of the undated mount, with a leading and without a trailing slash."""
     session: str = ""
+    as_of: datetime | None = None
+    """The end of the day whose view was asked for."""
 
 
 def find_mount(raw_path: str, repositories: Mapping[str, Repository]) -> Mounted:
@@ -27,14 +32,31 @@ def find_mount(raw_path: str, repositories: Mapping[str, Repository]) -> Mounted
         raise BadRequest(f"the path is longer than {LONGEST_PATH} characters")
     path = raw_path[1:]
     session = prefix = ""
+    as_of = None
     if path.startswith("~"):
         session, _, path = path[1:].partition("/")
         if not (0 < len(session) <= LONGEST_SESSION and session.isascii() and session.isalnum()):
             raise BadRequest("a session's name is 1 to 64 letters and digits")
         prefix = f"/~{session}"
+    if path.startswith("@"):
+        day, _, path = path[1:].partition("/")
+        as_of = end_of_day(day)
     name, _, rest = path.partition("/")
     repository = repositories.get(name)
     if repository is None:
         known = ", ".join(f"/{known}/" for known in repositories) or "none"
         raise NotServed(f"there is no repository of that name here; there are: {known}")
-    return Mounted(repository, rest, f"{prefix}/{name}", session)
+    if as_of is not None and repository.ecosystem.dates == "none":
+        raise NotServed(f"{repository.ecosystem.title} have no dates: there is no view of /{name}/ as of a day")
+    return Mounted(repository, rest, f"{prefix}/{name}", session, as_of)
+
+
+def end_of_day(day: str) -> datetime:
+    """The last moment of a day `YYYY-MM-DD`, UTC. Raises BadRequest."""
+    if not _DAY.fullmatch(day):
+        raise BadRequest("a dated view is asked for as /@YYYY-MM-DD/REPOSITORY/…")
+    try:
+        start = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
+    except ValueError as error:
+        raise BadRequest(f"{day} is no day of the calendar") from error
+    return start + timedelta(days=1, microseconds=-1)

@@ -9,7 +9,7 @@ from entrepot.cache.answer import Answer, Stored, Streamed, Trace
 from entrepot.cache.engine import Engine
 from entrepot.cache.repository import Repository
 from entrepot.contracts.clock import Clock
-from entrepot.errors import Absent, BadRequest, EntrepotError, InternalError, LoopDetected, NotServed
+from entrepot.errors import Absent, BadRequest, EntrepotError, InternalError, LoopDetected, NotServed, NotYet, Withheld
 from entrepot.model.headers import Headers
 from entrepot.model.resource import Reply, Request, Resource
 from entrepot.web.door import SAFE, SHIELD, Door
@@ -82,7 +82,7 @@ class Proxy:
             await self._send_reply(visit, send, resource)
             return
         body = await read_body(receive, self._request_body_limit) if visit.method not in SAFE else b""
-        ask = ask_of(visit, f"{base}{mounted.prefix}", body)
+        ask = ask_of(visit, f"{base}{mounted.prefix}", body, mounted.as_of)
         answer = await self._engine.fetch(mounted.repository, resource, ask)
         visit.trace = answer.trace
         try:
@@ -165,7 +165,9 @@ class Proxy:
         if visit.started:
             # Too late for a status: raising breaks the transfer, so nobody takes half a file for a whole one.
             raise BrokenTransfer(str(error)) from error
-        visit.trace.outcome = "absent" if isinstance(error, Absent) else "refused" if error.status < 500 else "error"
+        visit.trace.outcome = (
+            "absent" if isinstance(error, Absent | NotYet | Withheld) else "refused" if error.status < 500 else "error"
+        )
         ecosystem = visit.mounted.repository.ecosystem if visit.mounted is not None else None
         reply = ecosystem.problem(error) if ecosystem else Reply(status=error.status, body=f"{error}\n".encode())
         extra = [("cache-control", "no-store"), ("cache-status", f"entrepot; detail={error.code}")]
@@ -181,6 +183,12 @@ class Proxy:
         await self._send_reply(
             visit, send, Reply(status=reply.status, body=reply.body, content_type=reply.content_type, headers=headers)
         )
+
+
+def _outcome_of(error: EntrepotError) -> str:
+    if isinstance(error, Absent | NotYet | Withheld):
+        return "absent"
+    return "refused" if error.status < 500 else "error"
 
 
 class BrokenTransfer(Exception):

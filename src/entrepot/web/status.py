@@ -16,7 +16,7 @@ from entrepot.errors import EntrepotError, MethodRefused, Refused
 from entrepot.web.door import SAFE, SHIELD, Door
 from entrepot.web.sending import Send
 
-OUTCOMES = ("hits", "stale", "misses", "joined", "revalidated", "passed", "refused", "absent", "errors")
+OUTCOMES = ("hits", "stale", "misses", "joined", "revalidated", "passed", "redirected", "refused", "absent", "errors")
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from entrepot.cache.answer import Trace
@@ -36,7 +37,7 @@ class Visit:
         return str(self.scope["method"])
 
 
-def ask_of(visit: Visit, base: str, body: bytes) -> ClientAsk:
+def ask_of(visit: Visit, base: str, body: bytes, as_of: datetime | None = None) -> ClientAsk:
     """`base`: our absolute URL of the repository."""
     headers = visit.headers
     directives = parse_directives(headers.get("cache-control"))
@@ -55,6 +56,7 @@ def ask_of(visit: Visit, base: str, body: bytes) -> ClientAsk:
         gzip=takes_gzip(headers.get("accept-encoding")),
         headers=headers,
         body=body,
+        as_of=as_of,
     )
 
 

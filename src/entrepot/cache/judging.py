@@ -1,0 +1,115 @@
+"""What policy says of a request, as the engine needs it: refusals raised, rules applied, misses answered."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from entrepot.cache.answer import Answer, Trace
+from entrepot.cache.ask import ClientAsk
+from entrepot.cache.freshness import reclassified
+from entrepot.cache.order import url_of
+from entrepot.cache.repository import Repository
+from entrepot.contracts.triggers import Trigger, Triggers
+from entrepot.errors import NotYet, PolicyError, PolicyHidden, PolicyRefused, PolicyUnknown, Withheld
+from entrepot.model.resource import Kind, Resource
+from entrepot.policy.verdict import Download, Mode, Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A resource of a repository under the rules that apply to it."""
+
+    repository: Repository
+    """As the rules change it."""
+    resource: Resource
+    download: Download
+    direct: str = ""
+    """Where clients are sent whatever is stored."""
+    stored_counts: bool = True
+    """Whether what is stored may be used at all; not of the class `uncacheable`."""
+
+
+def open_case(repository: Repository, resource: Resource) -> Case:
+    """Raises PolicyRefused or PolicyHidden."""
+    verdict = repository.gate.decide(resource)
+    if verdict.refusal is not None:
+        raise refused(f"{repository.name}/{resource.key}", verdict.refusal)
+    overrides, download = verdict.overrides, verdict.download
+    uncacheable = overrides is not None and overrides.klass == "uncacheable"
+    kept = repository.store != "off" and not uncacheable
+    return Case(
+        repository=repository.under(overrides, download.upstream, keep=kept),
+        resource=reclassified(resource, overrides),
+        download=download,
+        direct=verdict.direct,
+        stored_counts=not uncacheable,
+    )
+
+
+def refused(subject: str, refusal: Refusal) -> PolicyError:
+    match refusal.status:
+        case 404:
+            return PolicyHidden(subject, refusal.reason, refusal.rule)
+        case 503:
+            return PolicyUnknown(subject, refusal.reason, refusal.rule)
+        case _:
+            return PolicyRefused(subject, refusal.reason, refusal.rule)
+
+
+class Misses:
+    """What a client gets for what is not stored, where it is not simply fetched."""
+
+    def __init__(self, triggers: Triggers) -> None:
+        self._triggers = triggers
+
+    def answer(self, case: Case, ask: ClientAsk) -> Answer | None:
+        """The answer that the download mode gives; None: fetch it now. Raises NotYet, Withheld."""
+        subject, download = f"{case.repository.name}/{case.resource.key}", case.download
+        if download.mode.fills:
+            self.trigger(case, ask)
+        match download.mode:
+            case Mode.REDIRECT | Mode.ASYNC_REDIRECT:
+                return redirect(download, case.resource)
+            case Mode.ASYNC:
+                raise NotYet(f"{subject}: not stored yet; it is being fetched ({download.rule})")
+            case Mode.NONE:
+                raise Withheld(f"{subject}: not stored, and it is not fetched ({download.rule})")
+        return None
+
+    def trigger(self, case: Case, ask: ClientAsk) -> None:
+        """Have it fetched behind this answer."""
+        self._triggers.offer(
+            Trigger(
+                repository=case.repository.name,
+                resource=case.resource,
+                reason="demand",
+                client=ask.client,
+                authenticated=ask.authenticated,
+            )
+        )
+
+
+def redirect(download: Download, resource: Resource) -> Answer:
+    """To where the resource is below another base URL. Nobody may keep the answer: it may be stored here next time."""
+    headers = [("location", _elsewhere(download.redirect_url, resource)), ("cache-control", "no-store")]
+    answer = Answer(status=download.redirect_status, headers=headers, body=b"", length=0)
+    answer.trace = Trace(outcome="redirected", detail="mode", key=resource.stored_key)
+    return answer
+
+
+def _elsewhere(base: str, resource: Resource) -> str:
+    """`base` may hold a query, which is kept."""
+    parts = urlsplit(base)
+    root = urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/", "", ""))
+    url = url_of(resource, None, root)
+    if not parts.query:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{parts.query}"
+
+
+def direct(case: Case) -> Answer:
+    return redirect(Download(mode=Mode.REDIRECT, redirect_url=case.direct), case.resource)
+
+
+def is_live(case: Case) -> bool:
+    """Whether a miss is answered live and stored by a job."""
+    return case.repository.store == "behind" and case.resource.kind is not Kind.PASS
