@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from entrepot.contracts.ecosystem import Client, Ecosystem, FoundAt
 from entrepot.errors import ConfigError
@@ -70,12 +70,21 @@ class Generic(_Shelf):
     """Takes options, and finds fault with them."""
 
     name: ClassVar[str] = "generic"
-    option_names: ClassVar[Mapping[str, str]] = {"rules": "Classes of paths.", "unmatched": "What else is | may be."}
+    option_names: ClassVar[Mapping[str, str]] = {
+        "rules": "Classes of paths.",
+        "unmatched": "What else is.",
+        "checksums": "Files as they must | may be.",
+        "side_files": "Where digests are.",
+    }
 
     def __init__(self, options: Mapping[str, object] | None = None) -> None:
         super().__init__(options)
-        if self.options.get("unmatched", "allow") not in ("allow", "deny"):
-            raise ConfigError('unmatched: write "allow" or "deny"')
+        for name in ("checksums", "side_files"):
+            if self.options.get(name) == "wrong":
+                raise ConfigError(f"generic: {name}: write something else")
+        for number, rule in enumerate(cast(list[dict[str, str]], self.options.get("rules", []))):
+            if rule["path"].startswith("("):
+                raise ConfigError(f"generic: rules[{number}]: no expression; correct it")
 
 
 ECOSYSTEMS: Mapping[str, type[Ecosystem]] = {kind.name: kind for kind in (Generic, Golang, Npm, Pypi)}

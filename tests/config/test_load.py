@@ -1,6 +1,7 @@
 """Where settings come from, and which of them wins."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -93,14 +94,75 @@ def test_options_of_the_ecosystem_may_stand_beside_the_other_keys(tmp_path: Path
         [repositories.files]
         ecosystem = "generic"
         upstreams = ["https://files.example"]
-        unmatched = "deny"
-        [[repositories.files.rules]]
+        side_files = "{path}.sha256"
+        [[repositories.files.checksums]]
         path = ".*"
     """
     found = loaded(text, tmp_path)
-    assert found.settings.repositories["files"].options == {"unmatched": "deny", "rules": [{"path": ".*"}]}
-    origin = found.origin(("repositories", "files", "options", "unmatched"))
+    assert found.settings.repositories["files"].options == {
+        "side_files": "{path}.sha256",
+        "checksums": [{"path": ".*"}],
+    }
+    origin = found.origin(("repositories", "files", "options", "side_files"))
     assert origin == f"{tmp_path}/entrepot.toml:5"
+
+
+def test_an_ecosystem_that_classes_paths_is_told_of_rules(tmp_path: Path) -> None:
+    text = """
+        [repositories.files]
+        ecosystem = "generic"
+        unmatched = "deny"
+        [[repositories.files.rules]]
+        path = "/a/.*"
+        class = "mutable"
+        mutable_ttl = "1m"
+        [[repositories.files.rules]]
+        path = "/b/.*"
+        mutable_ttl = "upstream"
+        [[repositories.files.rules]]
+        package = "c/*"
+    """
+    files = loaded(text, tmp_path).settings.repositories["files"]
+    assert files.options_for({"rules", "unmatched"}) == {
+        "rules": [{"path": "/a/.*", "class": "mutable", "mutable_ttl": 60.0}, {"path": "/b/.*", "class": "mutable"}],
+        "unmatched": "deny",
+    }
+    assert files.options_for({"checksums"}) == {}
+
+
+def test_what_stands_at_the_top_of_the_file_may_stand_in_the_environment(tmp_path: Path) -> None:
+    found = loaded('network = "offline"\n', tmp_path, {"ENTREPOT_NETWORK": "prefer_cache"})
+    assert found.settings.network == "prefer_cache"
+    assert found.origin(("network",)) == "ENTREPOT_NETWORK"
+
+
+def test_statuses_may_be_written_as_numbers_or_texts(tmp_path: Path) -> None:
+    text = '[repositories.a]\necosystem = "npm"\noffline_miss = 404\n'
+    a = loaded(text, tmp_path, {"ENTREPOT_REPOSITORIES__A__REDIRECT_STATUS": "301"}).settings.repositories["a"]
+    assert (a.offline_miss, a.redirect_status) == ("404", 301)
+
+
+def test_dates_may_be_written_as_toml_has_them(tmp_path: Path) -> None:
+    text = """
+        [repositories.a]
+        ecosystem = "npm"
+        [repositories.a.cooldown]
+        as_of = 2026-08-01
+        [[repositories.a.cooldown.exceptions]]
+        package = "left-pad"
+        reason = "ticket 1"
+        until = 2026-12-01
+        [[repositories.a.cooldown.exceptions]]
+        package = "right-pad"
+        reason = "ticket 2"
+        until = 2026-12-01T14:00:00+02:00
+    """
+    cooldown = loaded(text, tmp_path).settings.repositories["a"].cooldown
+    assert cooldown.as_of == datetime(2026, 8, 1, 23, 59, 59, 999999, tzinfo=UTC)
+    assert [exception.until for exception in cooldown.exceptions] == [
+        datetime(2026, 12, 1, tzinfo=UTC),
+        datetime(2026, 12, 1, 12, tzinfo=UTC),
+    ]
 
 
 def test_an_upstream_address_ends_in_a_slash(tmp_path: Path) -> None:

@@ -9,6 +9,10 @@ from entrepot.errors import ConfigError
 from tests.config.shelf import ECOSYSTEMS
 
 NPM = '[repositories.a]\necosystem = "npm"\n'
+FILES = '[repositories.f]\necosystem = "generic"\n'
+RULE = "[[repositories.f.rules]]\n"
+RULE_A = "[[repositories.a.rules]]\n"
+EXCEPTION = "[[repositories.a.cooldown.exceptions]]\npackage = 'left-pad'\n"
 COMPANY = '[upstreams.company]\nurl = "https://packages.example/"\n'
 
 
@@ -31,7 +35,7 @@ def complaint_about(text: str, directory: Path, environment: dict[str, str] | No
         ("[metrics]\nxyz = 1\n", 2, "metrics.xyz: unknown key; known here: open"),
         (NPM + "[repositories.a.freshness]\nmutabel_ttl = '5m'\n", 4, "did you mean 'mutable_ttl'?"),
         (COMPANY + "auth = { kind = 'bearer', tokn = 'x' }\n", 3, "upstreams.company.auth.tokn: unknown key; did you"),
-        (NPM + "rules = []\n", 3, "repositories.a.rules: unknown key; known here: "),
+        (NPM + "checksums = []\n", 3, "repositories.a.checksums: unknown key; known here: "),
         (NPM + "options = { rules = [] }\n", 3, "repositories.a: 'rules' is no option of npm; known here: none"),
         ("[fetch]\nread_timeout = 30\n", 2, "fetch.read_timeout: 30 is no duration; write a number and a unit"),
         ("[fetch]\nread_timeout = '30 sec'\n", 2, "'30 sec' is no duration; write a number and a unit"),
@@ -87,7 +91,67 @@ def complaint_about(text: str, directory: Path, environment: dict[str, str] | No
         ("[repositories.'~x']\necosystem = 'npm'\n", 1, "'~x' cannot be a name"),
         ("[repositories.'@x']\necosystem = 'npm'\n", 1, "'@x' cannot be a name"),
         ("[repositories.-]\necosystem = 'npm'\n", 1, "'-' cannot be a name"),
-        ("[repositories.f]\necosystem = 'generic'\nunmatched = 'no'\n", 3, 'unmatched: write "allow" or "deny"'),
+        (FILES + "unmatched = 'no'\n", 3, "repositories.f.unmatched: it should be 'allow' or 'deny'"),
+        (FILES + "checksums = 'wrong'\n", 3, "repositories.f: generic: checksums: write something else"),
+        (FILES + "side_files = 'wrong'\n", 3, "repositories.f: generic: side_files: write something else"),
+        (FILES + RULE + "path = '.*'\n" + RULE + "path = '('\n", 5, "repositories.f: generic: rules[1]: no expression"),
+        (FILES + "options = { rules = [] }\n", 3, "'rules' is no option of generic; known here: checksums, side_files"),
+        (NPM + "mode = 'asynch'\n", 3, "repositories.a.mode: 'asynch' is no mode; did you mean 'async'?"),
+        (NPM + "mode = 'whatever'\n", 3, "is no mode; write one of sync, async, redirect, async_redirect, none, deny"),
+        (NPM + "mode = 'fle:policy.hcl'\n", 3, "repositories.a.mode: 'fle:policy.hcl' is no mode; write one of"),
+        (NPM + "mode = 'file:'\n", 3, "'file:' names no download file; write \"file:policy.hcl\" or"),
+        (
+            NPM + "mode = 'custom:bW9kZQ'\n",
+            3,
+            "the download file in custom:… is no base64 of a text (Incorrect padding)",
+        ),
+        (NPM + "mode = 'custom:_w=='\n", 3, "the download file in custom:… is no base64 of a text"),
+        (NPM + "mode = 'custom:/w=='\n", 3, "the download file in custom:… is no base64 of a text"),
+        (NPM + "mode = 'redirect'\n", 3, "a.mode: 'redirect' has no target; set repositories.a.redirect_url"),
+        (NPM + "redirect_url = 'ftp://x.example/'\n", 3, "'ftp://x.example/' is no http(s) URL; write it like"),
+        (
+            NPM + "redirect_url = 'http://127.0.0.1:8080/a'\n",
+            3,
+            "is our own address; clients would be sent in a circle",
+        ),
+        (NPM + "redirect_status = 303\n", 3, "repositories.a.redirect_status: it should be 302, 301 or 307"),
+        (NPM + "network = 'offlin'\n", 3, "a.network: it should be 'online', 'prefer_cache' or 'offline'"),
+        ("network = 'off'\n", 1, "network: it should be 'online', 'prefer_cache' or 'offline'"),
+        (NPM + "offline_miss = 200\n", 3, "repositories.a.offline_miss: it should be '504' or '404'"),
+        (NPM + "store = 'later'\n", 3, "repositories.a.store: it should be 'on', 'off' or 'behind'"),
+        (NPM + RULE_A + "class = 'mutable'\n", 3, "repositories.a.rules.0: the rule names nothing; give it package"),
+        (NPM + RULE_A + "path = '/x'\nclas = 'mutable'\n", 5, "rules.0.clas: unknown key; did you mean 'class'?"),
+        (NPM + RULE_A + "path = '/x'\nclass = 'static'\n", 5, "rules.0.class: it should be 'immutable', 'mutable' or"),
+        (NPM + RULE_A + "path = '/x'\nmode = 'none '\n", 5, "rules.0.mode: 'none ' is no mode; did you mean 'none'?"),
+        (NPM + RULE_A + "path = '/x'\nmode = 'file:x'\n", 5, "rules.0.mode: 'file:x' is no mode; write one of"),
+        (NPM + RULE_A + "path = '/x'\nmode = 'redirect'\n", 5, "'redirect' has no target; set redirect_url here or"),
+        (NPM + RULE_A + "path = '/x'\nmutable_ttl = '5'\n", 5, "rules.0.mutable_ttl: '5' is no duration; write a"),
+        (NPM + RULE_A + "path = '/x'\nupstream = 'b'\n", 5, "upstream: 'b' is no name in [upstreams]; known here: de"),
+        (NPM + RULE_A + "path = '/x'\nredirect_url = 'x'\n", 5, "rules.0.redirect_url: 'x' is no http(s) URL"),
+        (
+            NPM + RULE_A + "path = '/x'\nclass = 'immutable'\nmutable_ttl = '5m'\n",
+            3,
+            'mutable_ttl has no use where class = "immutable"; remove one of them',
+        ),
+        (
+            NPM + "mode = 'file:policy.hcl'\n" + RULE_A + "path = '/x'\nredirect_url = 'https://x.example'\n",
+            4,
+            "repositories.a.rules.0: the repository's mode is a download file; say the rule's own mode too",
+        ),
+        (
+            NPM + "cooldown.default = '3 days'\n",
+            3,
+            "cooldown.default: '3 days' is no duration; write a number and a unit",
+        ),
+        (NPM + "cooldown.default = 'forever'\n", 3, "'forever' is older than anything; write up to 36500d"),
+        ("[cooldown]\ndefault = 'x'\n", 2, "cooldown.default: 'x' is no duration; write a number and a unit"),
+        (NPM + "cooldown.packages = { 'x' = 'soon' }\n", 3, "cooldown.packages.x: 'soon' is no duration; write a"),
+        (NPM + "cooldown.unknown_date = 'first_seen'\n", 3, "it should be 'refuse', 'first-seen' or 'allow'"),
+        (NPM + "cooldown.as_of = 'last week'\n", 3, "'last week' is no date; write \"2026-08-01\", or a moment with"),
+        (NPM + EXCEPTION + "until = '2026-12-01'\n", 3, "cooldown.exceptions.0.reason is missing; add it"),
+        (NPM + EXCEPTION + "reason = 'CVE'\n", 3, "cooldown.exceptions.0.until is missing; add it"),
+        (NPM + EXCEPTION + "reason = 'CVE'\nuntil = 'soon'\n", 6, "exceptions.0.until: 'soon' is no date; write"),
+        ("[validator]\nurl = 'validate.example'\n", 2, "validator.url: 'validate.example' is no http(s) URL; write it"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_what_to_do(text: str, line: int, complaint: str, tmp_path: Path) -> None:

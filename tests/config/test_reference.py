@@ -21,4 +21,14 @@ def test_every_setting_has_a_line_with_kind_default_and_meaning() -> None:
 
 
 def test_options_of_ecosystems_are_listed_and_cannot_break_the_table() -> None:
-    assert "| `generic` | `unmatched` | What else is &#124; may be. |" in reference(ECOSYSTEMS)
+    assert "| `generic` | `checksums` | Files as they must &#124; may be. |" in reference(ECOSYSTEMS)
+
+
+def test_arrays_of_tables_and_their_keys_are_spelled_as_in_the_file() -> None:
+    page = reference(ECOSYSTEMS)
+    assert "## `[[repositories.NAME.rules]]`" in page
+    assert '| `class` | `"immutable"` or `"mutable"` or `"uncacheable"` | unset |' in page
+
+
+def test_a_setting_of_every_repository_is_no_option_of_an_ecosystem() -> None:
+    assert "| `generic` | `rules` |" not in reference(ECOSYSTEMS)

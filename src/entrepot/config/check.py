@@ -1,6 +1,7 @@
 """What is wrong with a configuration, and what to do about it."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, get_args
@@ -8,6 +9,7 @@ from typing import Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from entrepot.config.policy_check import Problem, about_policy
 from entrepot.config.positions import Key
 from entrepot.config.repository import Repository
 from entrepot.config.secrets import read_secret
@@ -15,9 +17,6 @@ from entrepot.config.settings import Settings
 from entrepot.config.upstream import Upstream
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import ConfigError
-
-Problem = tuple[Key, str]
-"""Where, and a complaint with its remedy."""
 
 Ecosystems = Mapping[str, type[Ecosystem]]
 
@@ -91,11 +90,13 @@ def _fields(key: Key) -> Iterable[str]:
     model: type[BaseModel] = Settings
     steps = iter(key)
     for step in steps:
-        inner = list(_models(model.model_fields[str(step)].annotation))
+        if isinstance(step, int):
+            continue  # One of an array of tables.
+        inner = list(_models(model.model_fields[step].annotation))
         if step in ("upstreams", "repositories"):
             next(steps, None)  # Its own name.
         model = inner[0]
-    return model.model_fields
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:
@@ -148,18 +149,27 @@ def _about_repository(
         if "://" not in upstream and upstream != "default" and upstream not in settings.upstreams:
             nearest = _nearest(upstream, {*settings.upstreams, "default"})
             yield (*key, "upstreams"), f"{dotted}.upstreams: {upstream!r} is no name in [upstreams]; {nearest}"
+    yield from about_policy(key, repository, settings)
     yield from _about_options((*key, "options"), repository, kind)
 
 
 def _about_options(key: Key, repository: Repository, kind: type[Ecosystem]) -> Iterator[Problem]:
     dotted = ".".join(map(str, key[:-1]))
-    unknown = [name for name in repository.options if name not in kind.option_names]
+    known = set(kind.option_names) - set(Repository.model_fields)
+    unknown = [name for name in repository.options if name not in known]
     for name in unknown:
-        nearest = _nearest(name, kind.option_names)
+        nearest = _nearest(name, known)
         yield (*key, name), f"{dotted}: {name!r} is no option of {repository.ecosystem}; {nearest}"
     try:
         if not unknown:
-            kind(repository.options)
+            kind(repository.options_for(kind.option_names))
     except ConfigError as error:
-        named = [name for name in repository.options if str(error).startswith(name)]
-        yield (*key, *named[:1]), f"{dotted}: {error}"
+        yield (*key, *_named_in(str(error), kind)), f"{dotted}: {error}"
+
+
+def _named_in(complaint: str, kind: type[Ecosystem]) -> Key:
+    """The option, and the place in its list, that an ecosystem's complaint begins with: `generic: rules[0]: …`."""
+    found = re.match(rf"(?:{kind.name}: )?(?P<option>\w+)(?:\[(?P<number>\d+)\])?", complaint)
+    if not found or found["option"] not in kind.option_names:
+        return ()
+    return (found["option"], int(found["number"])) if found["number"] else (found["option"],)

@@ -74,7 +74,10 @@ def resolve(loaded: Loaded, ecosystems: Mapping[str, type[Ecosystem]], machine: 
         )
         for name, repository in repositories.items()
     }
-    options = {name: {**repository.options, **found_options[name]} for name, repository in repositories.items()}
+    options = {
+        name: {**repository.options_for(ecosystems[repository.ecosystem].option_names), **found_options[name]}
+        for name, repository in repositories.items()
+    }
     return Resolved(upstreams=upstreams, options=options, found_options=found_options, unavailable=unavailable)
 
 

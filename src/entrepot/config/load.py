@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from entrepot.config import check
+from entrepot.config.policy_check import Problem
 from entrepot.config.positions import Key, lines_of
 from entrepot.config.settings import Settings
 from entrepot.contracts.ecosystem import Ecosystem
@@ -126,7 +127,7 @@ def _validated(
     return settings
 
 
-def _refusal(sources: Sources, problems: list[check.Problem]) -> ConfigError:
+def _refusal(sources: Sources, problems: list[Problem]) -> ConfigError:
     return ConfigError("\n".join(f"{sources.nearest(key)}: {complaint}" for key, complaint in problems))
 
 
@@ -157,7 +158,7 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Key
             continue
         parts = name.removeprefix(PREFIX).lower().split("__")
         section, _, rest = parts[0].partition("_")
-        if len(parts) > 1:
+        if len(parts) > 1 or (not rest and section in Settings.model_fields):
             yield name, tuple(parts), _environment_value(name, text)
         elif rest and section in Settings.model_fields:
             meant = f"{PREFIX}{section}__{rest}".upper()

@@ -50,6 +50,12 @@ def parse_upstream(value: str) -> str:
     return parse_url(value) if "://" in value else parse_name(value)
 
 
+def parse_hook(value: str) -> str:
+    """An http(s) URL that is asked exactly as it is written. Raises ValueError."""
+    parse_url(value)
+    return value
+
+
 def without_credentials(url: str) -> str:
     """Raises ValueError for what is no URL."""
     parts = urlsplit(url)
@@ -111,3 +117,5 @@ Network = Annotated[str, AfterValidator(parse_network)]
 ProxyUrl = Annotated[str, AfterValidator(parse_proxy), PlainSerializer(_masked, return_type=str)]
 """Its credentials do not get into anything that is printed."""
 OptionalUrl = Annotated[str, AfterValidator(lambda value: parse_url(value) if value else value)]
+OptionalUpstream = Annotated[str, AfterValidator(lambda value: parse_upstream(value) if value else value)]
+OptionalHook = Annotated[str, AfterValidator(lambda value: parse_hook(value) if value else value)]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from entrepot.config.load import BUILT_IN
+from entrepot.config.repository import Repository
 from entrepot.config.settings import Settings
 from entrepot.contracts.ecosystem import Ecosystem
 
@@ -39,25 +40,27 @@ def reference(ecosystems: Mapping[str, type[Ecosystem]]) -> str:
 
 
 # A JSON Schema is parsed JSON: its values are what they are.
-def _sections(path: str, table: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[str]:
+def _sections(header: str, table: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[str]:
     """A table's own keys, then the tables in it."""
+    path = header.strip("[]")
     inner: list[tuple[str, Mapping[str, Any]]] = []
     rows: list[str] = []
     for name, field in table["properties"].items():
         dotted = f"{path}.{name}" if path else name
-        named = field.get("additionalProperties", {})
+        named, listed = field.get("additionalProperties", {}), field.get("items", {})
         if model := _model(field, models):
-            inner.append((dotted, model))
+            inner.append((f"[{dotted}]", model))
         elif isinstance(named, dict) and "$ref" in named:
-            inner.append((f"{dotted}.NAME", _model(named, models) or {}))
+            inner.append((f"[{dotted}.NAME]", _model(named, models) or {}))
+        elif "$ref" in listed:
+            inner.append((f"[[{dotted}]]", _model(listed, models) or {}))
         else:
             rows.append(f"| `{name}` | {_kind(field)} | {_default(field)} | {field['description']} |")
-    if path:
-        yield f"\n## `[{path}]`\n\n{table['description']}\n"
+    yield f"\n## `{header}`\n\n{table['description']}\n" if header else "\n## At the top of the file\n"
     if rows:
         yield "| key | kind | default | meaning |\n| --- | --- | --- | --- |\n" + "\n".join(rows) + "\n"
-    for dotted, model in inner:
-        yield from _sections(dotted, model, models)
+    for heading, model in inner:
+        yield from _sections(heading, model, models)
 
 
 def _model(field: Mapping[str, Any], models: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -90,5 +93,7 @@ def _options(ecosystems: Mapping[str, type[Ecosystem]]) -> Iterator[str]:
     yield "| ecosystem | option | meaning |\n| --- | --- | --- |"
     for name, ecosystem in ecosystems.items():
         for option, meaning in ecosystem.option_names.items():
+            if option in Repository.model_fields:
+                continue  # It stands above, for every ecosystem.
             yield f"| `{name}` | `{option}` | {meaning.replace('|', '&#124;')} |"
     yield ""

@@ -1,10 +1,12 @@
 """Settings of one repository: a mounted endpoint of ours, its upstreams and its policy."""
 
+from collections.abc import Container
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from entrepot.config.names import UpstreamReference
+from entrepot.config.names import OptionalUrl, UpstreamReference
+from entrepot.config.policy import Cooldown, NetworkMode, OfflineMiss, RedirectStatus, RepositoryMode, Rule
 from entrepot.config.units import Backoff, Duration, Lifetime
 
 
@@ -54,6 +56,34 @@ class Repository(BaseModel):
         default=("default",),
         description='Names from [upstreams] or plain URLs, asked in order; "default" is discovered.',
     )
+    mode: RepositoryMode = Field(
+        default="sync",
+        description="What a miss gets: `sync`, `async`, `redirect`, `async_redirect`, `none` or `deny`; or a download "
+        'file that says so: `"file:policy.hcl"` (relative to the configuration) or `"custom:<base64>"`.',
+    )
+    redirect_url: OptionalUrl = Field(
+        default="", description="Where a redirect leads; the path below the repository is appended. Rules inherit it."
+    )
+    redirect_status: RedirectStatus = Field(default=302, description="Status of a redirect; Athens answers 301.")
+    unmatched: Literal["allow", "deny"] = Field(
+        default="allow", description="What a path gets that no rule names: deny refuses it with 403."
+    )
+    reserved: tuple[str, ...] = Field(
+        default=(),
+        description="Package names (globs or purls) that are sent to no upstream but one that owns them.",
+    )
+    network: NetworkMode | None = Field(
+        default=None,
+        description="As the setting `network` of all repositories, for this one; unset: that one.",
+    )
+    offline_miss: OfflineMiss = Field(
+        default="504",
+        description="Status for what is not stored while offline; 404 is true only where the repository is complete.",
+    )
+    store: Literal["on", "off", "behind"] = Field(
+        default="on",
+        description="Whether what is fetched is stored: yes, no, or by a job behind the answer.",
+    )
     on_gone: Literal["follow", "serve"] = Field(
         default="follow",
         description="When upstream says 404 or 410 of what is stored: say so too, or go on serving it.",
@@ -75,6 +105,22 @@ class Repository(BaseModel):
     )
     freshness: Freshness = Freshness()
     stale: Stale = Stale()
+    cooldown: Cooldown = Cooldown()
+    rules: tuple[Rule, ...] = ()
     options: dict[str, object] = Field(
         default={}, description="Options of the ecosystem; they may also stand beside the other keys."
     )
+
+    def options_for(self, known: Container[str]) -> dict[str, object]:
+        """The ecosystem's options, with those of our own settings that it wants to hear of too."""
+        shared: dict[str, object] = {
+            "unmatched": self.unmatched,
+            "rules": [_told(rule) for rule in self.rules if rule.path],
+        }
+        return {**self.options, **{name: value for name, value in shared.items() if name in known}}
+
+
+def _told(rule: Rule) -> dict[str, object]:
+    """What an ecosystem that classes paths itself needs to know of a rule."""
+    told = {"path": rule.path, "class": rule.klass or "mutable", "mutable_ttl": rule.mutable_ttl}
+    return {key: value for key, value in told.items() if value not in (None, "upstream")}

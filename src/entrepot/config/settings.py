@@ -13,6 +13,7 @@ from entrepot.config.names import (
     is_loopback,
     split_listener,
 )
+from entrepot.config.policy import GlobalCooldown, NetworkMode, Validator
 from entrepot.config.repository import Repository
 from entrepot.config.units import Duration, Size, SizeOrOff
 from entrepot.config.upstream import Upstream
@@ -151,6 +152,11 @@ class Compat(Section):
 class Settings(Section):
     """Everything that can be set."""
 
+    network: NetworkMode = Field(
+        default="online",
+        description="Whether upstreams are asked: `online`; `prefer_cache`: only for what is not stored, and what is "
+        "stored is served at any age; `offline`: never, no connection is opened.",
+    )
     server: Server = Server()
     storage: Storage = Storage()
     metrics: Metrics = Metrics()
@@ -159,5 +165,7 @@ class Settings(Section):
     limits: Limits = Limits()
     catalog: Catalog = Catalog()
     compat: Compat = Compat()
+    cooldown: GlobalCooldown = GlobalCooldown()
+    validator: Validator = Validator()
     upstreams: dict[Name, Upstream] = {}
     repositories: dict[RepositoryName, Repository] = {}

@@ -13,7 +13,7 @@ Row = tuple[str, str, str]
 
 def effective_values(loaded: Loaded) -> Iterator[Row]:
     """Every value. Secrets are not among the settings: they stand in files and variables."""
-    for key, value in _leaves((), loaded.settings.model_dump(mode="json")):
+    for key, value in _leaves((), loaded.settings.model_dump(mode="json", by_alias=True)):
         yield ".".join(map(str, key)), json.dumps(value, ensure_ascii=False), loaded.origin(key)
 
 

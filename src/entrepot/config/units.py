@@ -1,10 +1,13 @@
 """How durations and sizes are written ("5m", "64MiB"), and the types of settings that hold them."""
 
 import re
+from datetime import date, datetime
 from math import inf
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+from entrepot.model.dates import end_of, start_of
 
 _SECONDS: Final = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 _BYTES: Final = {
@@ -14,6 +17,8 @@ _BYTES: Final = {
 _NUMBER_UNIT: Final = re.compile(r"(\d+(?:\.\d+)?)([A-Za-z]+)\Z", re.ASCII)
 
 DURATION_HELP: Final = 'write a number and a unit, such as "30s", "5m", "1.5h" or "7d" (ms, s, m, h, d, w), or "0"'
+LONGEST_AGE: Final = 100 * 365 * 86400.0
+"""Seconds; beyond it dates have no years."""
 SIZE_HELP: Final = 'write a number and a unit, such as "64MiB" or "10GB" (B, KB, MB, GB, TB, KiB, MiB, GiB, TiB)'
 
 
@@ -22,6 +27,14 @@ def parse_duration(value: object) -> float:
     if value == "forever":
         return inf
     return _parse(value, _SECONDS, f"no duration; {DURATION_HELP}")
+
+
+def parse_age(value: object) -> float:
+    """Seconds that something can be old. Raises ValueError, which says how to write it."""
+    seconds = parse_duration(value)
+    if seconds > LONGEST_AGE:
+        raise ValueError(f'{value!r} is older than anything; write up to 36500d, or mode = "deny" to refuse everything')
+    return seconds
 
 
 def parse_size(value: object) -> int:
@@ -83,6 +96,27 @@ def _duration_or_upstream(value: object) -> float | None:
     return None if value == "upstream" else parse_duration(value)
 
 
+def _rule_lifetime(value: object) -> float | Literal["upstream"]:
+    return "upstream" if value == "upstream" else parse_duration(value)
+
+
+def _format_lifetime(value: float | Literal["upstream"] | None) -> str | None:
+    return value if value is None or value == "upstream" else format_duration(value)
+
+
+def _date_text(value: object) -> str:
+    """TOML has dates of its own."""
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _start_of_day(value: object) -> datetime:
+    return start_of(_date_text(value))
+
+
+def _end_of_day(value: object) -> datetime | None:
+    return None if value in ("", None) else end_of(_date_text(value))
+
+
 def _written(kind: str, example: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "title": kind, "examples": [example]})
 
@@ -94,6 +128,14 @@ Duration = Annotated[
     _written("duration", "5m"),
 ]
 """Seconds."""
+
+Age = Annotated[
+    float,
+    BeforeValidator(parse_age),
+    PlainSerializer(format_duration, return_type=str),
+    _written("duration", "3d"),
+]
+"""Seconds, finite."""
 
 Lifetime = Annotated[
     float | None,
@@ -126,3 +168,27 @@ SizeOrOff = Annotated[
     _written('size or "off"', "10GB"),
 ]
 """Bytes; None: no limit."""
+
+RuleLifetime = Annotated[
+    float | Literal["upstream"] | None,
+    BeforeValidator(_rule_lifetime),
+    PlainSerializer(_format_lifetime, return_type=str | None),
+    _written('duration or "upstream"', "5m"),
+]
+"""Seconds, or what upstream says; None: unset."""
+
+StartOfDay = Annotated[
+    datetime,
+    BeforeValidator(_start_of_day),
+    PlainSerializer(lambda value: value.isoformat(), return_type=str),
+    _written("date", "2026-08-01"),
+]
+"""A day stands for its first moment."""
+
+EndOfDay = Annotated[
+    datetime | None,
+    BeforeValidator(_end_of_day),
+    PlainSerializer(lambda value: value.isoformat() if value else "", return_type=str),
+    _written("date", "2026-08-01"),
+]
+"""A day stands for its last moment; empty: none."""
