@@ -1,14 +1,14 @@
 """Stand-ins that keep the contracts: a catalog in memory, a scripted upstream, a clock that is moved by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
-from entrepot.contracts.catalog import Derived, OriginState, Usage
+from entrepot.contracts.catalog import Derived, OriginState, Sighting, Usage
 from entrepot.contracts.fetcher import Ask, UpstreamReply
 from entrepot.errors import BodyCut, EntrepotError, StoreFailure
 from entrepot.model.entry import Blob, Entry, Remembered
@@ -45,6 +45,9 @@ class _Rows:
     owners: dict[tuple[str, str], str] = field(default_factory=dict)
     derived: dict[str, Derived] = field(default_factory=dict)
     origins: dict[str, OriginState] = field(default_factory=dict)
+    readings: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    sightings: dict[tuple[str, str, str, str], datetime] = field(default_factory=dict)
+    """By repository, package, version and place."""
 
 
 class MemoryCatalog:
@@ -83,6 +86,33 @@ class MemoryCatalog:
 
     def find_origin(self, origin: str) -> OriginState | None:
         return self._read().origins.get(origin)
+
+    def find_sighting(self, repository: str, package: str, version: str) -> Sighting | None:
+        return self.find_sightings(repository, package).get(version)
+
+    def find_sightings(self, repository: str, package: str) -> Mapping[str, Sighting]:
+        found: dict[str, list[tuple[datetime, bool]]] = {}
+        for (name, about, version, place), seen in self._read().sightings.items():
+            if (name, about) == (repository, package):
+                read_at = self.find_reading(repository, place)
+                found.setdefault(version, []).append((seen, read_at is not None and seen <= read_at))
+        return {
+            version: Sighting(first_seen=min(seen)[0], baseline=any(baseline for _, baseline in seen))
+            for version, seen in found.items()
+        }
+
+    def find_reading(self, repository: str, place: str) -> datetime | None:
+        return self._read().readings.get((repository, place))
+
+    async def put_sightings(
+        self, repository: str, place: str, package: str, versions: Iterable[str], at: datetime, *, reading: bool = True
+    ) -> None:
+        rows = await self._write()
+        if reading:
+            rows.readings[repository, place] = min(at, rows.readings.get((repository, place), at))
+        for version in versions:
+            name = repository, package, version, place
+            rows.sightings[name] = min(at, rows.sightings.get(name, at))
 
     async def put_stored(self, entry: Entry, blob: Blob, remember: bool) -> None:
         rows = await self._write()

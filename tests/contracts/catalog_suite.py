@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.contracts.catalog import Catalog, Derived, OriginState
+from entrepot.contracts.catalog import Catalog, Derived, OriginState, Sighting
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry, Fingerprint, Remembered
 from entrepot.model.headers import Headers
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, 123457, tzinfo=UTC)
+
+LATER = NOON + timedelta(hours=1)
 
 
 class SetClock:
@@ -240,6 +242,52 @@ class CatalogSuite:
         catalog.note_use(sha256_of("one"), clock.timestamp() - 10)
         await catalog.flush()
         assert catalog.usage(1)[0].last_used_at == NOON
+
+    async def test_what_a_list_had_when_it_was_first_read_is_baseline_and_what_comes_later_is_not(
+        self, catalog: Catalog
+    ) -> None:
+        assert catalog.find_reading("go", "m/@v/list") is None
+        await catalog.put_sightings("go", "m/@v/list", "m", ["v1", "v2"], NOON)
+        await catalog.put_sightings("go", "m/@v/list", "m", ["v2", "v3"], LATER)
+        await catalog.put_sightings("npm", "m/@v/list", "m", ["v4"], NOON)
+        assert catalog.find_reading("go", "m/@v/list") == NOON
+        old, new = Sighting(first_seen=NOON, baseline=True), Sighting(first_seen=LATER, baseline=False)
+        assert catalog.find_sightings("go", "m") == {"v1": old, "v2": old, "v3": new}
+        assert catalog.find_sighting("go", "m", "v3") == new
+        assert catalog.find_sighting("go", "m", "v4") is None
+
+    async def test_the_earliest_of_all_who_looked_counts(self, catalog: Catalog) -> None:
+        await catalog.put_sightings("go", "list", "m", ["v1", "v2"], LATER)
+        await catalog.put_sightings("go", "list", "m", ["v1"], NOON)
+        await catalog.put_sightings("go", "list", "m", ["v1"], LATER + timedelta(days=1))
+        assert catalog.find_sightings("go", "m") == {
+            "v1": Sighting(first_seen=NOON, baseline=True),
+            # Who came first did not find it: so it appeared since.
+            "v2": Sighting(first_seen=LATER, baseline=False),
+        }
+
+    async def test_what_one_list_had_from_the_start_another_cannot_make_new(self, catalog: Catalog) -> None:
+        await catalog.put_sightings("go", "list", "m", ["v1"], NOON)
+        await catalog.put_sightings("go", "main.info", "m", [], NOON)
+        await catalog.put_sightings("go", "main.info", "m", ["v1", "v2"], LATER)
+        assert catalog.find_sighting("go", "m", "v1") == Sighting(first_seen=NOON, baseline=True)
+        assert catalog.find_sighting("go", "m", "v2") == Sighting(first_seen=LATER, baseline=False)
+
+    async def test_a_version_that_a_list_was_found_to_lack_is_no_reading_of_it(self, catalog: Catalog) -> None:
+        await catalog.put_sightings("go", "list", "m", ["v1"], NOON, reading=False)
+        assert catalog.find_sighting("go", "m", "v1") == Sighting(first_seen=NOON, baseline=False)
+        assert catalog.find_reading("go", "list") is None
+
+    async def test_sightings_that_are_not_durable_yet_are_seen(self, catalog: Catalog) -> None:
+        async with asyncio.TaskGroup() as puts:
+            puts.create_task(catalog.put_sightings("go", "list", "m", ["v1"], LATER))
+            puts.create_task(catalog.put_sightings("go", "list", "m", ["v1", "v2"], NOON))
+            puts.create_task(catalog.put_sightings("go", "list", "m", ["v3"], LATER))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            before = catalog.find_sightings("go", "m")
+        assert before == catalog.find_sightings("go", "m")
+        assert {version: one.baseline for version, one in before.items()} == {"v1": True, "v2": True, "v3": False}
 
     async def test_totals_count_every_row_once(self, catalog: Catalog) -> None:
         await store(catalog, "a", "one", size_bytes=10)

@@ -1,13 +1,13 @@
 """Rows of the catalog and the values they are: the statements, and the conversions both ways."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from struct import Struct
 from typing import Any
 
 import msgspec
 
-from entrepot.contracts.catalog import Derived, OriginState, Usage
+from entrepot.contracts.catalog import Derived, OriginState, Sighting, Usage
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry, Fingerprint, Remembered
 from entrepot.model.headers import Headers
@@ -46,6 +46,9 @@ FIND_REMEMBERED = "SELECT sha256, size_bytes, first_seen FROM remembered WHERE r
 FIND_OWNER = "SELECT upstream FROM owners WHERE repository = ? AND package = ?"
 FIND_DERIVED = "SELECT key, sha256, size_bytes, note FROM derived WHERE key = ?"
 FIND_ORIGIN = "SELECT origin, closed_until, reason, failures FROM origins WHERE origin = ?"
+FIND_SIGHTING = "SELECT place, version, first_seen FROM sightings WHERE repository = ? AND package = ? AND version = ?"
+FIND_SIGHTINGS = "SELECT place, version, first_seen FROM sightings WHERE repository = ? AND package = ?"
+FIND_READING = "SELECT read_at FROM readings WHERE repository = ? AND place = ?"
 FIND_TOTALS = "SELECT entries, blobs, blob_bytes FROM totals"
 FIND_MAKINGS = "SELECT 1 FROM entries WHERE sha256 = ?1 UNION ALL SELECT 1 FROM derived WHERE sha256 = ?1 LIMIT 1"
 FIND_REMEMBERED_KEYS = (
@@ -64,6 +67,16 @@ _REMEMBER = "INSERT OR IGNORE INTO remembered (repository, key, sha256, size_byt
 _PUT_OWNER = "INSERT OR IGNORE INTO owners (repository, package, upstream) VALUES (?, ?, ?)"
 _PUT_DERIVED = _upsert("derived", "key", "sha256 size_bytes note")
 _PUT_ORIGIN = _upsert("origins", "origin", "closed_until reason failures")
+# The earliest of all writers wins, whoever writes last.
+_PUT_READING = (
+    "INSERT INTO readings (repository, place, read_at) VALUES (?, ?, ?)"
+    " ON CONFLICT (repository, place) DO UPDATE SET read_at = min(read_at, excluded.read_at)"
+)
+_PUT_SIGHTING = (
+    "INSERT INTO sightings (repository, package, version, place, first_seen) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (repository, package, version, place)"
+    " DO UPDATE SET first_seen = min(first_seen, excluded.first_seen)"
+)
 _DELETE_ABSENCES = (
     "DELETE FROM entries WHERE sha256 = x'' AND gone_at < max(?2, coalesce("
     "(SELECT gone_at FROM entries WHERE sha256 = x'' ORDER BY gone_at DESC LIMIT 1 OFFSET ?1 - 1), 0))"
@@ -149,6 +162,19 @@ def usage_of(row: Row) -> Usage:
     return Usage(sha256=sha256.hex(), size_bytes=size_bytes, last_used_at=moment_of(last_used_at), pinned=bool(pinned))
 
 
+def sightings_of(seen: Iterable[tuple[str, str, int]], readings: Mapping[str, int | None]) -> dict[str, Sighting]:
+    """By version, from (place, version, microseconds) and when each place was first read."""
+    found: dict[str, Sighting] = {}
+    for place, version, first_seen in seen:
+        read_at = readings.get(place)
+        baseline = read_at is not None and first_seen <= read_at
+        one = Sighting(first_seen=moment_of(first_seen), baseline=baseline)
+        known = found.get(version, one)
+        earliest = min(known.first_seen, one.first_seen)
+        found[version] = Sighting(first_seen=earliest, baseline=known.baseline or baseline)
+    return found
+
+
 def put_entry(entry: Entry) -> Statement:
     return _PUT_ENTRY, (
         entry.repository,
@@ -200,6 +226,14 @@ def put_derived(derived: Derived) -> Statement:
 
 def put_origin(state: OriginState) -> Statement:
     return _PUT_ORIGIN, (state.origin, state.closed_until, state.reason, state.failures)
+
+
+def put_reading(repository: str, place: str, at: int) -> Statement:
+    return _PUT_READING, (repository, place, at)
+
+
+def put_sighting(repository: str, package: str, version: str, place: str, at: int) -> Statement:
+    return _PUT_SIGHTING, (repository, package, version, place, at)
 
 
 def delete_entry(repository: str, key: str) -> Statement:

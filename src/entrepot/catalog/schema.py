@@ -85,6 +85,26 @@ origins = Table(
     sqlite_with_rowid=False,
 )
 
+readings = Table(
+    "readings",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("place", Text, primary_key=True),
+    Column("read_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("package", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("place", Text, primary_key=True),
+    Column("first_seen", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # One row, kept by triggers: counting a million rows would take longer than anybody who asks wants to wait.
 totals = Table(
     "totals",

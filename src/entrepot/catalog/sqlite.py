@@ -7,7 +7,7 @@ another, whoever holds the lock.
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from entrepot.catalog import rows
 from entrepot.catalog.opening import back_up, connect, failure_of, prepare
 from entrepot.catalog.rows import Row, Statement
 from entrepot.catalog.writing import Overlay, Write, Writer
-from entrepot.contracts.catalog import Derived, OriginState, Usage
+from entrepot.contracts.catalog import Derived, OriginState, Sighting, Usage
 from entrepot.contracts.clock import Clock
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry, Remembered
@@ -24,6 +24,10 @@ from entrepot.model.entry import Blob, Entry, Remembered
 _PAGE_OF_ENTRIES = 500
 # What a reader may wait while another process opens, closes or repairs the log; nothing else makes it wait.
 _READER_BUSY_SECONDS = 0.05
+
+
+_Seen = Mapping[tuple[str, str], int]
+"""Of one package: (place, version) to microseconds."""
 
 
 class SqliteCatalog:
@@ -81,6 +85,8 @@ class SqliteCatalog:
         self._owners: Overlay[tuple[str, str], str | None] = Overlay()
         self._derived: Overlay[str, Derived | None] = Overlay()
         self._origins: Overlay[str, OriginState] = Overlay()
+        self._readings: Overlay[tuple[str, str], int] = Overlay()
+        self._sightings: Overlay[tuple[str, str], _Seen] = Overlay()
 
     # ------------------------------------------------------------------------------------------------------- reading
 
@@ -131,6 +137,36 @@ class SqliteCatalog:
             return pending[0]
         row = self._row(rows.FIND_ORIGIN, (origin,))
         return None if row is None else rows.origin_state_of(row)
+
+    def find_sighting(self, repository: str, package: str, version: str) -> Sighting | None:
+        found = self._seen(rows.FIND_SIGHTING, repository, package, version)
+        return self._sightings_of(repository, found).get(version)
+
+    def find_sightings(self, repository: str, package: str) -> Mapping[str, Sighting]:
+        return self._sightings_of(repository, self._seen(rows.FIND_SIGHTINGS, repository, package))
+
+    def find_reading(self, repository: str, place: str) -> datetime | None:
+        read_at = self._reading(repository, place)
+        return None if read_at is None else rows.moment_of(read_at)
+
+    def _sightings_of(self, repository: str, seen: _Seen) -> dict[str, Sighting]:
+        readings = {place: self._reading(repository, place) for place in {place for place, _ in seen}}
+        return rows.sightings_of(((*name, at) for name, at in seen.items()), readings)
+
+    def _seen(self, statement: str, repository: str, package: str, *version: str) -> _Seen:
+        stored = self._read(statement, (repository, package, *version))
+        seen = {(place, name): at for place, name, at in stored}
+        pending = self._sightings.get((repository, package))
+        for (place, name), at in pending[0].items() if pending else ():
+            seen[place, name] = min(at, seen.get((place, name), at))
+        return seen
+
+    def _reading(self, repository: str, place: str) -> int | None:
+        """Microseconds since the epoch."""
+        row = self._row(rows.FIND_READING, (repository, place))
+        pending = self._readings.get((repository, place))
+        known = [*(row or ()), *((pending[0],) if pending else ())]
+        return min(known, default=None)
 
     def entries(self, repository: str | None = None, prefix: str = "") -> Iterator[Entry]:
         for name in self._repositories() if repository is None else [repository]:
@@ -211,6 +247,25 @@ class SqliteCatalog:
     async def put_origin(self, state: OriginState) -> None:
         write, done = self._submit([rows.put_origin(state)])
         self._origins.cover(state.origin, state, write)
+        await done
+
+    async def put_sightings(
+        self, repository: str, place: str, package: str, versions: Iterable[str], at: datetime, *, reading: bool = True
+    ) -> None:
+        moment = rows.microseconds_of(at)
+        seen, read_at = self._seen(rows.FIND_SIGHTINGS, repository, package), self._reading(repository, place)
+        news = {(place, one): moment for one in versions if seen.get((place, one), moment + 1) > moment}
+        statements = [rows.put_sighting(repository, package, one, place, moment) for _, one in news]
+        reads = reading and (read_at is None or moment < read_at)
+        if reads:
+            statements.append(rows.put_reading(repository, place, moment))
+        if not statements:
+            return
+        write, done = self._submit(statements)
+        if reads:
+            self._readings.cover((repository, place), moment, write)
+        pending = self._sightings.get((repository, package))
+        self._sightings.cover((repository, package), {**(pending[0] if pending else {}), **news}, write)
         await done
 
     async def accept(self, repository: str, key: str, remembered: Remembered) -> None:
@@ -305,6 +360,13 @@ class SqliteCatalog:
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise failure_of(self._path, error) from error
         return row
+
+    def _read(self, statement: str, values: Sequence[rows.Value]) -> list[Row]:
+        """A few rows, in the caller's thread."""
+        try:
+            return self._reader.execute(statement, values).fetchall()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise failure_of(self._path, error) from error
 
     def _rows(self, statement: str, values: Sequence[rows.Value]) -> list[Row]:
         """On a connection of its own, because it may take long and run in any thread."""

@@ -1,6 +1,6 @@
 """Facts that outlive a process."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -40,6 +40,15 @@ class Usage:
     pinned: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """When a list of ours first had a version; in a cluster the earliest of all that looked."""
+
+    first_seen: datetime
+    baseline: bool
+    """Whether it was in the first reading of its list: then nobody saw it appear."""
+
+
 class Catalog(Protocol):
     """Reads are synchronous and take microseconds; what was handed to a `put` is seen by the next read at once, and
     awaiting the put waits until it is durable. All raise StoreFailure when the catalog cannot be used."""
@@ -57,6 +66,14 @@ class Catalog(Protocol):
 
     def find_origin(self, origin: str) -> OriginState | None: ...
 
+    def find_sighting(self, repository: str, package: str, version: str) -> Sighting | None: ...
+
+    def find_sightings(self, repository: str, package: str) -> Mapping[str, Sighting]:
+        """By version. Of one that several lists have: the earliest, and baseline if it is that in one of them."""
+
+    def find_reading(self, repository: str, place: str) -> datetime | None:
+        """When a list was first read; `place` is its stored key."""
+
     async def put_stored(self, entry: Entry, blob: Blob, remember: bool) -> None:
         """A committed blob and the entry that serves it, in one transaction; with `remember` its digest is
         remembered unless one is."""
@@ -73,6 +90,12 @@ class Catalog(Protocol):
     async def put_derived(self, derived: Derived, blob: Blob) -> None: ...
 
     async def put_origin(self, state: OriginState) -> None: ...
+
+    async def put_sightings(
+        self, repository: str, place: str, package: str, versions: Iterable[str], at: datetime, *, reading: bool = True
+    ) -> None:
+        """Upstream said at that time that there are these versions; what was seen earlier stays. `reading`: the list
+        at `place` was read as a whole, and not only found to lack them. Waits for nothing that is known already."""
 
     async def accept(self, repository: str, key: str, remembered: Remembered) -> None:
         """Replace what is remembered."""
