@@ -2,10 +2,10 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar, Literal
 
 from entrepot.errors import ConfigError, EntrepotError
 from entrepot.model.digest import Digest
@@ -25,6 +25,8 @@ class View:
     now: datetime | None = None
     revision: str = ""
     """Of the policy."""
+    reasons: tuple[tuple[str, str], ...] = ()
+    """Hidden versions that exist, and why they may not be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,16 @@ class Ecosystem(ABC):
     clients: ClassVar[tuple[Client, ...]] = ()
     lockfiles: ClassVar[tuple[Lockfile, ...]] = ()
     limits: ClassVar[Limits] = Limits()
+    token_hint: ClassVar[str] = "send it as the Basic password of any user, or as a Bearer token"
+    """How a person gives a token to a client; may hold `{host}` (with port) and `{machine}` (without)."""
     absolute_links: ClassVar[bool] = False
     """Whether rendered documents name our own address."""
     revision: ClassVar[int] = 1
     """Raised when `render` or `releases` would say something else about the same bytes."""
+    dates: ClassVar[Literal["registry", "author", "none"]] = "none"
+    """Who sets the dates of versions. An author's can be set back, so first seen counts besides."""
+    files_have_ages: ClassVar[bool] = False
+    """Whether files come to old versions, so that each has its own age; `View.hidden` then holds names of files."""
     option_names: ClassVar[Mapping[str, str]] = {}
     """Options a repository of this ecosystem takes, with one line on each; values reach `__init__` as given."""
 
@@ -148,6 +156,23 @@ class Ecosystem(ABC):
     def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
         """The document as this client may see it; None: send the stored bytes untouched. The first document is the
         resource's own. Raises UnreadableIndex, or Absent when nothing is left to show."""
+        return None
+
+    def dated_by(self, package: str, version: str) -> Resource | None:
+        """The document that tells a version's date, where its list does not."""
+        return None
+
+    def announced_in(self, package: str, version: str) -> Resource | None:
+        """The one list in which a version appears first; None: any document that names it."""
+        return None
+
+    def others_than(self, resource: Resource) -> Resource | None:
+        """The list with other versions, where a document describes one version that this client may not see; its
+        place then takes what `dated_by` says of the newest that is left. None: the document is refused."""
+        return None
+
+    def newest_of(self, versions: Iterable[str]) -> str | None:
+        """The one that a client is told who asks for no version in particular."""
         return None
 
     def check(self, resource: Resource, file: BinaryIO, published: Digest) -> Digest | None:

@@ -85,31 +85,42 @@ class Cooldown:
     ) -> Refusal | None:
         """Why this version may not be had, if it may not. `as_of`: a date that the request itself asks for; the earlier
         of that and the repository's counts. What is too young today is so in a dated view too."""
-        return self._after(package, version, dated, as_of, now) or self._too_young(package, version, dated, now)
+        return self._after(package, version, dated, as_of) or self._too_young(package, version, dated, now)
+
+    def asks(self, package: str, version: str, now: datetime, as_of: datetime | None = None) -> bool:
+        """Whether anything depends on the age of this version."""
+        return bool(self.as_of or as_of) or self._wanted(package, version, now)[0] > 0
+
+    def account(self, package: str, version: str, dated: Dated, now: datetime, as_of: datetime | None = None) -> str:
+        """What `judge` reckons with, in words."""
+        seconds, rule = self._wanted(package, version, now)
+        published = f"published at {_moment(dated.published)}" if dated.published else "published nobody says when"
+        seen = f"first seen at {_moment(dated.first_seen)}" if dated.first_seen else "not seen in a list"
+        by = {"registry": "the registry", "author": "its author", "none": "nobody"}[dated.source]
+        told = f"{published} (dated by {by}), {seen}{', from the start' if dated.baseline else ''}"
+        told = f"{told}; {rule} asks for {_span(seconds) if seconds > 0 else 'no age'}"
+        refusal = self.judge(package, version, dated, now, as_of)
+        return f"{told}; {refusal.reason}" if refusal else f"{told}: it may be used"
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the next exception ends, and with it what it let through; None: none ever does."""
         return min((rule.until for rule in self.exceptions if rule.until and rule.until > now), default=None)
 
-    def _after(self, package: str, version: str, dated: Dated, as_of: datetime | None, now: datetime) -> Refusal | None:
+    def _after(self, package: str, version: str, dated: Dated, as_of: datetime | None) -> Refusal | None:
         limits = [(self.as_of, self.as_of_rule), (as_of, "the date in the address")]
         limit, rule = min(((moment, rule) for moment, rule in limits if moment), default=(None, ""))
         if limit is None:
             return None
         # First seen says when it came to us, not when it came into the world.
-        date = _believable(dated.published, now)
-        if date is None and self.unknown_date == "allow":
-            return None
-        if date is not None and date <= limit:
+        date = dated.published
+        if date <= limit if date else self.unknown_date == "allow":
             return None
         why = f"it was published at {_moment(date)}" if date else "nobody says when it was published"
-        reason = f"{package} {version} does not exist as of {_moment(limit)} ({rule}): {why}"
+        reason = f"{_subject(package, version)} does not exist as of {_moment(limit)}: {why}"
         return Refusal(kind="as-of", rule=rule, reason=reason, status=404)
 
     def _too_young(self, package: str, version: str, dated: Dated, now: datetime) -> Refusal | None:
-        if any(exemption.covers(package, version, now) for exemption in self.exceptions):
-            return None
-        seconds, rule = self._wanted(package)
+        seconds, rule = self._wanted(package, version, now)
         if seconds <= 0:
             return None
         date, said = self._date_of(dated, now)
@@ -118,15 +129,17 @@ class Cooldown:
         ripe = date + timedelta(seconds=seconds)
         if ripe <= now:
             return None
-        age = _span(max(0.0, (now - date).total_seconds()))
         reason = (
-            f"{package} {version} {said} {_moment(date)}, {age} ago: too young, "
-            f"{rule} asks for {_span(seconds)}; it may be used from {_moment(ripe)}"
+            f"{_subject(package, version)} {said} {_moment(date)} and must be {_span(seconds)} old; "
+            f"it may be used from {_moment(ripe)}"
         )
         return Refusal(kind="cooldown", rule=rule, reason=reason, until=ripe)
 
-    def _wanted(self, package: str) -> tuple[float, str]:
+    def _wanted(self, package: str, version: str, now: datetime) -> tuple[float, str]:
         """Seconds, and the rule that says so."""
+        exemption = next((one for one in self.exceptions if one.covers(package, version, now)), None)
+        if exemption is not None:
+            return 0.0, f"{exemption.rule}: {exemption.reason}"
         found = next((rule for rule in self.packages if rule.pattern.matches(package)), None)
         return (found.seconds, found.rule) if found else (self.default, self.rule)
 
@@ -150,10 +163,13 @@ def _undated(package: str, version: str, dated: Dated, seconds: float, rule: str
     date = (
         f"its date, {_moment(dated.published)}, lies ahead" if dated.published else "nobody says when it was published"
     )
-    reason = (
-        f"{package} {version}: {date}; {rule} asks for an age of {_span(seconds)}, and unknown_date does not allow it"
-    )
-    return Refusal(kind="cooldown", rule=rule, reason=reason)
+    reason = f"{_subject(package, version)} must be {_span(seconds)} old, but {date}"
+    ripe = dated.published + timedelta(seconds=seconds) if dated.published else None
+    return Refusal(kind="cooldown", rule=rule, reason=reason, until=ripe)
+
+
+def _subject(package: str, version: str) -> str:
+    return f"{package} {version}" if version else package
 
 
 def _believable(date: datetime | None, now: datetime) -> datetime | None:
