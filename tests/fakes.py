@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from entrepot.contracts.catalog import Derived, OriginState, Sighting, Usage
+from entrepot.contracts.catalog import Derived, OriginState, Sighting, StoredVersion, Usage
 from entrepot.contracts.fetcher import Ask, UpstreamReply
 from entrepot.errors import BodyCut, EntrepotError, StoreFailure
 from entrepot.model.entry import Blob, Entry, Remembered
@@ -45,6 +45,7 @@ class _Rows:
     owners: dict[tuple[str, str], str] = field(default_factory=dict)
     derived: dict[str, Derived] = field(default_factory=dict)
     origins: dict[str, OriginState] = field(default_factory=dict)
+    listed: dict[tuple[str, str], datetime] = field(default_factory=dict)
     readings: dict[tuple[str, str], datetime] = field(default_factory=dict)
     sightings: dict[tuple[str, str, str, str], datetime] = field(default_factory=dict)
     """By repository, package, version and place."""
@@ -117,7 +118,7 @@ class MemoryCatalog:
     async def put_stored(self, entry: Entry, blob: Blob, remember: bool) -> None:
         rows = await self._write()
         self._put_blob(rows, blob)
-        rows.entries[entry.repository, entry.key] = entry
+        self._put_entry(rows, entry)
         if remember:
             seen = Remembered(sha256=entry.sha256, size_bytes=entry.size_bytes, first_seen=entry.stored_at)
             rows.remembered.setdefault((entry.repository, entry.key), seen)
@@ -127,7 +128,16 @@ class MemoryCatalog:
         self.note_use(blob.sha256, self._clock.timestamp())
 
     async def put_entry(self, entry: Entry) -> None:
-        (await self._write()).entries[entry.repository, entry.key] = entry
+        self._put_entry(await self._write(), entry)
+
+    def _put_entry(self, rows: _Rows, entry: Entry) -> None:
+        name = entry.repository, entry.key
+        if not entry.version:
+            rows.listed.pop(name, None)
+        elif name not in rows.listed or name not in rows.entries:
+            others = (at for (one, key), at in rows.listed.items() if one == entry.repository and key != entry.key)
+            rows.listed[name] = max([entry.stored_at, *(at + timedelta(microseconds=1) for at in others)])
+        rows.entries[name] = entry
 
     async def put_blob(self, blob: Blob) -> None:
         rows = await self._write()
@@ -184,6 +194,22 @@ class MemoryCatalog:
         for name, key in sorted(rows.entries):
             if repository in (None, name) and key.startswith(prefix):
                 yield rows.entries[name, key]
+
+    def versions_since(self, repository: str, since: datetime, limit: int) -> list[StoredVersion]:
+        found = [one for one in self._versions(repository) if one.listed_at >= since]
+        return sorted(found, key=lambda one: one.listed_at)[:limit]
+
+    def versions_after(self, repository: str, package: str, version: str, limit: int) -> list[StoredVersion]:
+        found = [one for one in self._versions(repository) if (one.package, one.version) > (package, version)]
+        return sorted(found, key=lambda one: (one.package, one.version))[:limit]
+
+    def _versions(self, repository: str) -> list[StoredVersion]:
+        rows, first = self._read(), dict[tuple[str, str], datetime]()
+        for name, entry in rows.entries.items():
+            if entry.repository == repository and entry.version and entry.gone_at is None:
+                version = entry.package, entry.version
+                first[version] = min(rows.listed[name], first.get(version, rows.listed[name]))
+        return [StoredVersion(package=one, version=two, listed_at=at) for (one, two), at in first.items()]
 
     def usage(self, limit: int) -> list[Usage]:
         rows = self._read()

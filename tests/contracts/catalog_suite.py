@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.contracts.catalog import Catalog, Derived, OriginState, Sighting
+from entrepot.contracts.catalog import Catalog, Derived, OriginState, Sighting, StoredVersion
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry, Fingerprint, Remembered
 from entrepot.model.headers import Headers
@@ -66,6 +66,23 @@ async def store(catalog: Catalog, key: str, body: str = "body", *, size_bytes: i
     await catalog.put_stored(entry_of(key, body=body), blob_of(body, size_bytes), remember=True)
 
 
+def version_entry(package: str, version: str, file: str) -> Entry:
+    entry = entry_of(f"files/{package}/{version}/{file}", body=f"{package}{version}{file}")
+    return replace(entry, package=package, version=version)
+
+
+async def store_version(
+    catalog: Catalog, package: str, version: str, *, file: str = "a", stored_at: datetime = NOON
+) -> None:
+    entry = replace(version_entry(package, version, file), stored_at=stored_at)
+    await catalog.put_stored(entry, blob_of(f"{package}{version}{file}"), remember=True)
+
+
+async def listed_since(catalog: Catalog, since: datetime = NOON, limit: int = 100) -> list[StoredVersion]:
+    await catalog.flush()
+    return catalog.versions_since("pypi", since, limit)
+
+
 def remembered_as(body: str) -> Remembered:
     return Remembered(sha256=sha256_of(body), size_bytes=7, first_seen=NOON)
 
@@ -86,6 +103,72 @@ class CatalogSuite:
         assert list(catalog.entries()) == []
         assert catalog.usage(10) == []
         assert catalog.totals() == (0, 0, 0)
+
+    async def test_stored_versions_are_listed_in_the_order_in_which_they_came(self, catalog: Catalog) -> None:
+        await store_version(catalog, "flask", "2.0")
+        await store_version(catalog, "attrs", "1.0")
+        await store_version(catalog, "attrs", "1.0", file="second")
+        await store(catalog, "simple/flask/")
+        found = await listed_since(catalog)
+        assert [(one.package, one.version) for one in found] == [("flask", "2.0"), ("attrs", "1.0")]
+        assert found[0].listed_at == NOON < found[1].listed_at
+
+    async def test_the_list_goes_on_with_the_last_that_was_seen(self, catalog: Catalog) -> None:
+        for number in range(5):
+            await store_version(catalog, "flask", f"{number}.0")
+        first = await listed_since(catalog, limit=3)
+        rest = await listed_since(catalog, first[-1].listed_at)
+        assert [one.version for one in first] == ["0.0", "1.0", "2.0"]
+        assert rest == [first[-1], *rest[1:]]
+        assert [one.version for one in rest] == ["2.0", "3.0", "4.0"]
+
+    async def test_what_is_stored_later_is_listed_later_though_the_clock_went_back(self, catalog: Catalog) -> None:
+        await store_version(catalog, "flask", "1.0")
+        await store_version(catalog, "flask", "2.0", stored_at=NOON - timedelta(days=1))
+        found = await listed_since(catalog, NOON)
+        assert [one.version for one in found] == ["1.0", "2.0"]
+
+    async def test_storing_a_file_again_does_not_move_its_version(self, catalog: Catalog) -> None:
+        await store_version(catalog, "flask", "1.0")
+        await store_version(catalog, "flask", "2.0")
+        before = await listed_since(catalog)
+        await store_version(catalog, "flask", "1.0", stored_at=NOON + timedelta(days=1))
+        assert await listed_since(catalog) == before
+
+    async def test_a_version_is_listed_as_long_as_one_of_its_files_is_stored(self, catalog: Catalog) -> None:
+        await store_version(catalog, "flask", "1.0", file="a")
+        await store_version(catalog, "flask", "1.0", file="b")
+        await catalog.delete_entries("pypi", ["files/flask/1.0/a"])
+        assert [one.version for one in await listed_since(catalog)] == ["1.0"]
+        gone = replace(version_entry("flask", "1.0", "b"), gone_at=NOON)
+        await catalog.put_entry(gone)
+        assert await listed_since(catalog) == []
+        await catalog.put_entry(replace(gone, gone_at=None))
+        await catalog.delete_blob(sha256_of("flask1.0b"))
+        assert await listed_since(catalog) == []
+
+    async def test_each_repository_has_its_own_list(self, catalog: Catalog) -> None:
+        await store_version(catalog, "flask", "1.0")
+        await catalog.flush()
+        assert catalog.versions_since("npm", NOON, 10) == []
+        assert catalog.versions_after("npm", "", "", 10) == []
+
+    async def test_stored_versions_can_be_read_page_by_page_in_the_order_of_their_names(self, catalog: Catalog) -> None:
+        for package, version in (("b", "1"), ("a", "2"), ("a", "1"), ("a-b", "1"), ("a", "10")):
+            await store_version(catalog, package, version)
+        await store_version(catalog, "a", "1", file="second")
+        await catalog.flush()
+        first = catalog.versions_after("pypi", "", "", 3)
+        assert [(one.package, one.version) for one in first] == [("a", "1"), ("a", "10"), ("a", "2")]
+        rest = catalog.versions_after("pypi", first[-1].package, first[-1].version, 3)
+        assert [(one.package, one.version) for one in rest] == [("a-b", "1"), ("b", "1")]
+
+    async def test_an_entry_keeps_the_version_that_it_belongs_to(self, catalog: Catalog) -> None:
+        await store_version(catalog, "flask", "1.0")
+        await catalog.flush()
+        found = catalog.find_entry("pypi", "files/flask/1.0/a")
+        assert found is not None
+        assert (found.package, found.version) == ("flask", "1.0")
 
     async def test_what_was_stored_is_found_as_it_was(self, catalog: Catalog) -> None:
         await catalog.put_stored(entry_of(), blob_of("body"), remember=True)

@@ -284,4 +284,13 @@ class Download:
             stored_at=now,
             validated_at=now,
             published=digests,
+            **self._version_of_file(),
         )
+
+    def _version_of_file(self) -> dict[str, str]:
+        """What the catalog lists the file under; nothing for what belongs to no version."""
+        resource, fact = self._order.resource, self._asking.fact
+        version = resource.version or (fact.version if fact else "")
+        if resource.kind is not Kind.ARTIFACT or not version:
+            return {}
+        return {"package": resource.about, "version": version}

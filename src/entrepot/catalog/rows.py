@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from entrepot.contracts.catalog import Derived, OriginState, Sighting, Usage
+from entrepot.contracts.catalog import Derived, OriginState, Sighting, StoredVersion, Usage
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry, Fingerprint, Remembered
 from entrepot.model.headers import Headers
@@ -37,6 +37,7 @@ def _upsert(table: str, key: str, columns: str) -> str:
 
 _ENTRY_REST = (
     "sha256 size_bytes headers url upstream stored_at validated_at next_check_at failures published expired gone_at"
+    " package version"
 )
 _ENTRY_COLUMNS = ", ".join(["repository", "key", *_ENTRY_REST.split()])
 
@@ -56,10 +57,42 @@ FIND_REMEMBERED_KEYS = (
 )
 FIND_USAGE = "SELECT sha256, size_bytes, last_used_at, pinned FROM blobs ORDER BY last_used_at LIMIT ?"
 FIND_ENTRIES = f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE repository = ? AND key >= ? ORDER BY key LIMIT ?"
+# A version is listed once, when the first of its files is.
+VERSIONS_SINCE = (
+    "SELECT package, version, listed_at FROM entries AS one"
+    " WHERE repository = ?1 AND listed_at >= ?2 AND gone_at IS NULL AND NOT EXISTS ("
+    "SELECT 1 FROM entries AS other WHERE other.repository = ?1 AND other.package = one.package"
+    " AND other.version = one.version AND other.listed_at < one.listed_at AND other.gone_at IS NULL)"
+    " ORDER BY listed_at LIMIT ?3"
+)
+VERSIONS_AFTER = (
+    "SELECT package, version, min(listed_at) FROM entries"
+    " WHERE repository = ?1 AND (package, version) > (?2, ?3) AND listed_at IS NOT NULL AND gone_at IS NULL"
+    " GROUP BY package, version ORDER BY package, version LIMIT ?4"
+)
 NEXT_REPOSITORY = "SELECT min(repository) FROM entries WHERE repository > ?"
 TOUCH_TOTALS = "UPDATE totals SET entries = entries"
 
-_PUT_ENTRY = _upsert("entries", "repository key", _ENTRY_REST)
+
+def _put_entry() -> str:
+    """Whoever reads the list of versions from where he stopped shall miss none: `listed_at` is given in the order in
+    which rows are stored, and never twice, whatever the clocks of several processes say."""
+    names = ["repository", "key", *_ENTRY_REST.split()]
+    at = {name: f"?{position}" for position, name in enumerate(names, 1)}
+    newest = (
+        f"SELECT listed_at FROM entries WHERE repository = {at['repository']} AND listed_at IS NOT NULL"
+        " ORDER BY listed_at DESC LIMIT 1"
+    )
+    listed = f"CASE WHEN {at['version']} <> '' THEN max({at['stored_at']}, 1 + coalesce(({newest}), 0)) END"
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names[2:])
+    return (
+        f"INSERT INTO entries ({', '.join(names)}, listed_at) VALUES ({', '.join(at.values())}, {listed})"
+        f" ON CONFLICT (repository, key) DO UPDATE SET {changes}, listed_at ="
+        " CASE WHEN excluded.listed_at IS NOT NULL THEN coalesce(entries.listed_at, excluded.listed_at) END"
+    )
+
+
+_PUT_ENTRY = _put_entry()
 _PUT_BLOB = _upsert("blobs", "sha256", "size_bytes fingerprint last_used_at")
 _PUT_BLOB_AGAIN = _PUT_BLOB.replace(", last_used_at = excluded.last_used_at", "")
 _PUT_REMEMBERED = _upsert("remembered", "repository key", "sha256 size_bytes first_seen")
@@ -118,7 +151,7 @@ def headers_of(data: bytes) -> Headers:
 
 def entry_of(row: Row) -> Entry:
     repository, key, sha256, size_bytes, headers, url, upstream, stored_at, validated_at, *rest = row
-    next_check_at, failures, published, expired, gone_at = rest
+    next_check_at, failures, published, expired, gone_at, package, version = rest
     return Entry(
         repository=repository,
         key=key,
@@ -134,6 +167,8 @@ def entry_of(row: Row) -> Entry:
         published=bool(published),
         expired=bool(expired),
         gone_at=_maybe_moment_of(gone_at),
+        package=package,
+        version=version,
     )
 
 
@@ -175,6 +210,11 @@ def sightings_of(seen: Iterable[tuple[str, str, int]], readings: Mapping[str, in
     return found
 
 
+def stored_version_of(row: Row) -> StoredVersion:
+    package, version, listed_at = row
+    return StoredVersion(package=package, version=version, listed_at=moment_of(listed_at))
+
+
 def put_entry(entry: Entry) -> Statement:
     return _PUT_ENTRY, (
         entry.repository,
@@ -191,6 +231,8 @@ def put_entry(entry: Entry) -> Statement:
         entry.published,
         entry.expired,
         _maybe_microseconds_of(entry.gone_at),
+        entry.package,
+        entry.version,
     )
 
 

@@ -7,7 +7,19 @@ This module says what the newest revision in `migrations` makes; the hot queries
 because a start that need not migrate shall not wait for SQLAlchemy.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 
 metadata = MetaData()
 
@@ -28,7 +40,19 @@ entries = Table(
     Column("published", Integer, nullable=False),
     Column("expired", Integer, nullable=False),
     Column("gone_at", BigInteger),
+    Column("package", Text, nullable=False, server_default=""),
+    Column("version", Text, nullable=False, server_default=""),
+    Column("listed_at", BigInteger),  # only of files of versions; in the order in which they were stored
     Index("entries_by_blob", "sha256"),
+    Index("entries_by_listing", "repository", "listed_at", sqlite_where=text("listed_at IS NOT NULL")),
+    Index(
+        "entries_by_version",
+        "repository",
+        "package",
+        "version",
+        "listed_at",
+        sqlite_where=text("listed_at IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 

@@ -16,7 +16,7 @@ from entrepot.catalog import rows
 from entrepot.catalog.opening import back_up, connect, failure_of, prepare
 from entrepot.catalog.rows import Row, Statement
 from entrepot.catalog.writing import Overlay, Write, Writer
-from entrepot.contracts.catalog import Derived, OriginState, Sighting, Usage
+from entrepot.contracts.catalog import Derived, OriginState, Sighting, StoredVersion, Usage
 from entrepot.contracts.clock import Clock
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry, Remembered
@@ -188,6 +188,14 @@ class SqliteCatalog:
             ((name,),) = self._rows(rows.NEXT_REPOSITORY, (name,))
             if name is not None:
                 yield name
+
+    def versions_since(self, repository: str, since: datetime, limit: int) -> list[StoredVersion]:
+        found = self._rows(rows.VERSIONS_SINCE, (repository, rows.microseconds_of(since), limit))
+        return [rows.stored_version_of(row) for row in found]
+
+    def versions_after(self, repository: str, package: str, version: str, limit: int) -> list[StoredVersion]:
+        found = self._rows(rows.VERSIONS_AFTER, (repository, package, version, limit))
+        return [rows.stored_version_of(row) for row in found]
 
     def usage(self, limit: int) -> list[Usage]:
         return [rows.usage_of(row) for row in self._rows(rows.FIND_USAGE, (limit,))]

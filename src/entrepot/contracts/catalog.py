@@ -49,6 +49,17 @@ class Sighting:
     """Whether it was in the first reading of its list: then nobody saw it appear."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVersion:
+    """A version of which at least one file is stored."""
+
+    package: str
+    version: str
+    listed_at: datetime
+    """When the first of its files was stored. No two versions of a repository have the same, and whatever is stored
+    later has a later one, so nobody who goes on reading from the last he saw misses any."""
+
+
 class Catalog(Protocol):
     """Reads are synchronous and take microseconds; what was handed to a `put` is seen by the next read at once, and
     awaiting the put waits until it is durable. All raise StoreFailure when the catalog cannot be used."""
@@ -116,6 +127,13 @@ class Catalog(Protocol):
 
     def entries(self, repository: str | None = None, prefix: str = "") -> Iterator[Entry]:
         """Every entry, in key order. May take long: call it in a thread."""
+
+    def versions_since(self, repository: str, since: datetime, limit: int) -> list[StoredVersion]:
+        """Stored versions in the order in which they were listed, those listed at `since` or later. May take long:
+        call it in a thread."""
+
+    def versions_after(self, repository: str, package: str, version: str, limit: int) -> list[StoredVersion]:
+        """Stored versions in the order of package and version (as text), those behind this one. As above."""
 
     def usage(self, limit: int) -> list[Usage]:
         """The least recently used blobs first."""

@@ -45,6 +45,9 @@ class Entry:
     """Marked by `invalidate`: validated before the next use."""
     gone_at: datetime | None = None
     """When upstream said 404 or 410; such an entry is kept but not served."""
+    package: str = ""
+    """Of a file of a version: the package's native name."""
+    version: str = ""
 
     @property
     def is_absence(self) -> bool:

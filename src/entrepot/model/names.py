@@ -1,0 +1,44 @@
+"""Package names that an operator keeps for some upstreams, and how they are written down."""
+
+import re
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+
+_ALIKE = re.compile(r"[-_.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A glob of names that only upstreams with a claim to them may be told."""
+
+    pattern: str
+    rule: str
+    """Where it stands: `entrepot.toml:12 repositories.npm.reserved`, `upstreams.corp.owns`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedNames:
+    """The reservations that hold for one repository."""
+
+    reservations: tuple[Reservation, ...] = ()
+
+    def find(self, package: str) -> Reservation | None:
+        """The first that names the package."""
+        if not package:
+            return None
+        return next((one for one in self.reservations if is_named(package, one.pattern)), None)
+
+
+def is_named(package: str, pattern: str) -> bool:
+    """Whether a shell glob names a package, or a folder or scope that it lies in. Rather one too many than one too
+    few: case makes no difference, `*` also crosses slashes, and dashes, dots and underscores are alike in patterns,
+    because some registries take them for one."""
+    return bool(_expression_of(pattern).match(package.lower()))
+
+
+@lru_cache(maxsize=4096)
+def _expression_of(pattern: str) -> re.Pattern[str]:
+    plain = pattern.lower().rstrip("/")
+    spellings = dict.fromkeys((plain, _ALIKE.sub("-", plain)))
+    return re.compile("|".join(translate(form) for one in spellings for form in (one, f"{one}/*")))

@@ -1,0 +1,55 @@
+"""Which names a reservation covers: rather one too many than one too few."""
+
+import pytest
+
+from entrepot.model.names import Reservation, ReservedNames, is_named
+
+
+@pytest.mark.parametrize(
+    ("pattern", "package"),
+    [
+        ("acme-*", "acme-lib"),
+        ("acme-*", "ACME-Lib"),
+        ("@acme/*", "@acme/lib"),
+        ("@acme", "@acme/lib"),
+        ("@Acme/", "@acme/lib"),
+        ("corp.example", "corp.example/team/lib/v2"),
+        ("corp.example/*", "corp.example/team/lib"),
+        ("*.corp.example", "git.corp.example/lib"),
+        ("Acme_Internal.*", "acme-internal-lib"),
+        ("*", "anything"),
+    ],
+)
+def test_a_reservation_covers(pattern: str, package: str) -> None:
+    assert is_named(package, pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "package"),
+    [
+        ("acme-*", "acme"),
+        ("acme", "acme-lib"),
+        ("@acme/*", "@acmeister/lib"),
+        ("corp.example", "corp.example.org/lib"),
+        ("corp.example/team", "corp.example/teamster"),
+        ("lib", "other/lib"),
+    ],
+)
+def test_a_reservation_does_not_cover(pattern: str, package: str) -> None:
+    assert not is_named(package, pattern)
+
+
+def test_the_first_reservation_that_names_a_package_is_told() -> None:
+    first, second = Reservation("acme-*", "first"), Reservation("*", "second")
+    names = ReservedNames((first, second))
+    assert names.find("acme-lib") is first
+    assert names.find("left-pad") is second
+
+
+def test_what_has_no_name_is_never_reserved() -> None:
+    assert ReservedNames((Reservation("*", "all"),)).find("") is None
+
+
+@pytest.mark.timeout(5)
+def test_no_pattern_takes_for_ever() -> None:
+    assert not is_named("a" * 5000, "*a" * 40 + "b")
