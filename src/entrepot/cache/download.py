@@ -273,6 +273,7 @@ class Download:
     def _entry_of(self, blob: Blob, headers: Headers, url: str, upstream: str) -> Entry:
         order, now = self._order, self._kit.clock.now()
         digests = bool(order.resource.digest or (self._asking.fact and self._asking.fact.digests))
+        version = self._version_of_file()
         return Entry(
             repository=order.repository.name,
             key=order.resource.stored_key,
@@ -284,13 +285,13 @@ class Download:
             stored_at=now,
             validated_at=now,
             published=digests,
-            **self._version_of_file(),
+            package=order.resource.about if version else "",
+            version=version,
         )
 
-    def _version_of_file(self) -> dict[str, str]:
-        """What the catalog lists the file under; nothing for what belongs to no version."""
+    def _version_of_file(self) -> str:
+        """The version that the catalog lists the file under; empty for what belongs to none."""
         resource, fact = self._order.resource, self._asking.fact
-        version = resource.version or (fact.version if fact else "")
-        if resource.kind is not Kind.ARTIFACT or not version:
-            return {}
-        return {"package": resource.about, "version": version}
+        if resource.kind is not Kind.ARTIFACT:
+            return ""
+        return resource.version or (fact.version if fact else "")
