@@ -52,7 +52,11 @@ def complaint_about(text: str, directory: Path, environment: dict[str, str] | No
         ("[server]\nlisten = '8080'\n", 2, "'8080' is no listener; write HOST:PORT"),
         ("[server]\nlisten = '::1:8080'\n", 2, "an IPv6 address stands in brackets"),
         ("[server]\nlisten = '127.0.0.1:70000'\n", 2, "is no listener; write HOST:PORT"),
-        ("[server]\nlisten = '0.0.0.0:80'\n", 1, "can be reached from other machines; set server.open = true"),
+        (
+            "[server]\nlisten = '0.0.0.0:80'\n",
+            2,
+            "can be reached from other machines; add a token (`entrepot token new`)",
+        ),
         ("[server]\ntls_key = 'k.pem'\n", 1, "tls_certificate and tls_key come together; set both or neither"),
         ("[server]\ntrusted_proxies = ['10.0.0.1/8']\n", 2, "is no address or network"),
         ("[server]\npublic_url = 'packages.example'\n", 2, "is no http(s) URL; write it like"),

@@ -14,6 +14,7 @@ from entrepot.config.positions import Key
 from entrepot.config.repository import Repository
 from entrepot.config.secrets import read_secret
 from entrepot.config.settings import Settings
+from entrepot.config.token_check import about_tokens
 from entrepot.config.upstream import Upstream
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import ConfigError
@@ -114,6 +115,7 @@ def contradictions(settings: Settings, ecosystems: Ecosystems, environment: Mapp
         yield from _about_upstream(("upstreams", name), upstream, environment)
     for name, repository in settings.repositories.items():
         yield from _about_repository(("repositories", name), repository, settings, ecosystems)
+    yield from about_tokens(settings)
 
 
 def _unreadable(key: Key, file: str) -> Iterator[Problem]:

@@ -84,6 +84,11 @@ class Repository(BaseModel):
         default="on",
         description="Whether what is fetched is stored: yes, no, or by a job behind the answer.",
     )
+    open: bool | None = Field(
+        default=None,
+        description="Whether it may be read without a token; unset: as server.open says, but never where an upstream "
+        "is asked with credentials. Where no token is configured, whoever can reach us may read.",
+    )
     on_gone: Literal["follow", "serve"] = Field(
         default="follow",
         description="When upstream says 404 or 410 of what is stored: say so too, or go on serving it.",

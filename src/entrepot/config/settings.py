@@ -10,11 +10,10 @@ from entrepot.config.names import (
     Network,
     OptionalUrl,
     RepositoryName,
-    is_loopback,
-    split_listener,
 )
 from entrepot.config.policy import GlobalCooldown, NetworkMode, Validator
 from entrepot.config.repository import Repository
+from entrepot.config.tokens import Token
 from entrepot.config.units import Duration, Size, SizeOrOff
 from entrepot.config.upstream import Upstream
 
@@ -40,7 +39,11 @@ class Server(Section):
     workers: int = Field(default=1, ge=1, le=64, description="Processes that serve.")
     tls_certificate: str = Field(default="", description="PEM file with our certificate chain; empty: no TLS.")
     tls_key: str = Field(default="", description="PEM file with its key.")
-    open: bool = Field(default=False, description="Whether anybody who can reach us may read; needed beyond loopback.")
+    open: bool = Field(
+        default=False,
+        description="Whether anybody who can reach us may read, but for repositories that use credentials; beyond "
+        "loopback either this or tokens are needed.",
+    )
     access_log: str = Field(default="stdout", min_length=1, description='The access log: "stdout", "off" or a file.')
     shutdown_timeout: Duration = Field(
         default=30.0, description="How long downloads may go on after a request to stop."
@@ -51,11 +54,6 @@ class Server(Section):
     def _agrees(self) -> Self:
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key come together; set both or neither")
-        if not self.open and not is_loopback(split_listener(self.listen)[0]):
-            raise ValueError(
-                f"listen = {self.listen!r} can be reached from other machines; "
-                "set server.open = true if all of them may read, or listen on 127.0.0.1"
-            )
         return self
 
 
@@ -167,5 +165,6 @@ class Settings(Section):
     compat: Compat = Compat()
     cooldown: GlobalCooldown = GlobalCooldown()
     validator: Validator = Validator()
+    tokens: tuple[Token, ...] = ()
     upstreams: dict[Name, Upstream] = {}
     repositories: dict[RepositoryName, Repository] = {}
