@@ -9,6 +9,8 @@ from typing import BinaryIO, ClassVar, Literal
 
 from entrepot.errors import ConfigError, EntrepotError
 from entrepot.model.digest import Digest
+from entrepot.model.listing import Listing
+from entrepot.model.names import ReservedNames
 from entrepot.model.release import Document, Release, ReleaseFile, Rendered
 from entrepot.model.resource import Reply, Request, Resource
 
@@ -116,9 +118,11 @@ class Ecosystem(ABC):
     option_names: ClassVar[Mapping[str, str]] = {}
     """Options a repository of this ecosystem takes, with one line on each; values reach `__init__` as given."""
 
-    def __init__(self, options: Mapping[str, object] | None = None) -> None:
-        """Raises ConfigError for an unknown option or a value that does not fit."""
+    def __init__(self, options: Mapping[str, object] | None = None, reserved: ReservedNames | None = None) -> None:
+        """`reserved`: names that only their owners are told. Raises ConfigError for an unknown option or a value that
+        does not fit."""
         self.options = dict(options or {})
+        self.reserved = reserved or ReservedNames()
         unknown = sorted(set(self.options) - set(self.option_names))
         if unknown:
             known = ", ".join(self.option_names) or "none"
@@ -174,6 +178,15 @@ class Ecosystem(ABC):
     def newest_of(self, versions: Iterable[str]) -> str | None:
         """The one that a client is told who asks for no version in particular."""
         return None
+
+    def scrub(self, resource: Resource, body: bytes, encoding: str, may_tell: Callable[[str], bool]) -> bytes | Reply:
+        """The body of a request that is passed on, without names that upstream may not be told, in the same content
+        coding; or the answer, where there is nothing left to ask. Raises BadRequest for a body that cannot be read."""
+        return body
+
+    def listing(self, request: Request) -> Listing | None:
+        """Whether this asks what the repository has stored. `-/` is nobody's package in the registries that have it."""
+        return Listing.at(request, prefix="-/")
 
     def check(self, resource: Resource, file: BinaryIO, published: Digest) -> Digest | None:
         """The file's digest by an algorithm that is not over its bytes (`h1`), to be compared with `published`;

@@ -11,6 +11,8 @@ from entrepot.ecosystems.generic_options import Place, Rule, read_pins, read_rul
 from entrepot.ecosystems.generic_sums import read_sums
 from entrepot.errors import BadRequest, MethodRefused, Refused, UnreadableIndex
 from entrepot.model.digest import Digest, strongest_first
+from entrepot.model.listing import Listing
+from entrepot.model.names import ReservedNames
 from entrepot.model.paths import decode_segment, encode_segment
 from entrepot.model.release import Document, Location, Release, ReleaseFile
 from entrepot.model.resource import BASE, Kind, Request, Resource
@@ -23,6 +25,7 @@ class Generic(Ecosystem):
 
     name: ClassVar[str] = "generic"
     title: ClassVar[str] = "Plain files"
+    token_hint: ClassVar[str] = "send it as a password: curl --user me:TOKEN, or a line in ~/.netrc"
     purl_types: ClassVar[tuple[str, ...]] = ("generic",)
     limits: ClassVar[Limits] = Limits(parsed_index_bytes=64 << 20)
     clients: ClassVar[tuple[Client, ...]] = (
@@ -38,12 +41,16 @@ class Generic(Ecosystem):
         "{ path, file } that apply to the paths an expression matches.",
     }
 
-    def __init__(self, options: Mapping[str, object] | None = None) -> None:
-        super().__init__(options)
+    def __init__(self, options: Mapping[str, object] | None = None, reserved: ReservedNames | None = None) -> None:
+        super().__init__(options, reserved)
         self._rules = read_rules(self.options.get("rules", []))
         self._allows_unmatched = read_unmatched(self.options.get("unmatched", "allow"))
         self._pins = read_pins(self.options.get("checksums", {}))
         self._side_files = read_side_files(self.options.get("side_files", []))
+
+    def listing(self, request: Request) -> Listing | None:
+        """Never: files have no versions, and any path may be one of the tree."""
+        return None
 
     def route(self, request: Request) -> Resource:
         if request.method not in ("GET", "HEAD"):
