@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from entrepot.cache.ageing import Ages
 from entrepot.cache.answer import Answer, Growing, Stored, Streamed
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.background import Background
@@ -158,7 +159,8 @@ class Works:
         self.book = FactBook(self.derived)
         self.documents = Documents(kit, self.flights, self.book, self.soundness, self.counters)
         self.views = Views(self.derived, self.board)
-        indexes = Indexes(self.documents, self.views, self.counters)
+        self.ages = Ages(kit, self.documents)
+        indexes = Indexes(self.documents, self.views, self.counters, self.ages)
         self.engine = Engine(
             kit, self.flights, self.documents, indexes, self.soundness, self.counters, self.range_wait, self.triggers
         )

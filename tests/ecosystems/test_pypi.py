@@ -73,7 +73,8 @@ def golden(case: str) -> tuple[dict[str, str], bytes, str]:
 def seen_by_client(case: str) -> str:
     fields, body, _ = golden(case)
     wanted = resource(fields["path"], fields["accept"])
-    view = View(form=wanted.form, base="http://proxy.example/pypi", hidden=frozenset(fields.get("hidden", "").split()))
+    base = "http://proxy.example/pypi" if PYPI.names_our_address(wanted.form) else fields.get("base", "")
+    view = View(form=wanted.form, base=base, hidden=frozenset(fields.get("hidden", "").split()))
     source = Document(
         body=io.BytesIO(body),
         content_type=fields["content-type"],

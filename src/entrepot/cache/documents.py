@@ -2,29 +2,37 @@
 
 import asyncio
 import hashlib
+import logging
 from dataclasses import replace
 from datetime import datetime
 
 from entrepot.cache.counters import Counters
+from entrepot.cache.download import Download
 from entrepot.cache.facts import FactBook, Facts, FileFact
 from entrepot.cache.flight import Flight, FlightReader, Head
 from entrepot.cache.flights import Flights
-from entrepot.cache.freshness import RECENT_SECONDS
+from entrepot.cache.freshness import RECENT_SECONDS, is_fresh, negative_lifetime
 from entrepot.cache.order import Kit, Order, all_identities
+from entrepot.cache.plan import Keep
 from entrepot.cache.repository import Repository
+from entrepot.cache.sightings import Sightings
+from entrepot.cache.solo import SoloClaim
 from entrepot.cache.soundness import Soundness
 from entrepot.cache.views import Source
 from entrepot.contracts.blobs import OpenBlob
-from entrepot.errors import Absent, StoreFailure
+from entrepot.errors import Absent, NotCached, StoreFailure, UpstreamFailure, UpstreamStatus
 from entrepot.model.entry import Entry, Fingerprint
 from entrepot.model.release import Document
 from entrepot.model.resource import Kind, Resource
+
+_log = logging.getLogger("entrepot")
 
 
 class Documents:
     def __init__(self, kit: Kit, flights: Flights, book: FactBook, soundness: Soundness, counters: Counters) -> None:
         self._kit, self._flights, self._book = kit, flights, book
         self._soundness, self._counters = soundness, counters
+        self._sightings = Sightings(kit)
 
     # --- what indexes say -------------------------------------------------------------------------------------------
 
@@ -41,10 +49,24 @@ class Documents:
             if source is None:
                 return None
             try:
-                facts = await self._facts(repository, index, source)
+                facts = await self.facts_in(repository, index, source)
             finally:
                 source.blob.close()
         return facts.get(resource.key)
+
+    async def stored_facts(self, repository: Repository, index: Resource) -> Facts:
+        """The files that the stored index names; none where there is none. No contact."""
+        entry = self.find_entry(repository, index)
+        source = None
+        if entry is not None and entry.gone_at is None:
+            source = await self.stored_source(repository, index, entry)
+        if source is None:
+            return {}
+        try:
+            facts = await self.facts_in(repository, index, source)
+        finally:
+            source.blob.close()
+        return {key: fact for key, fact in facts.items() if fact.name}
 
     async def learn(self, repository: Repository, resource: Resource) -> FileFact | None:
         """What the index says after asking upstream, if the stored one does not list the file. Raises what made
@@ -55,23 +77,28 @@ class Documents:
         except Absent:
             return None
         try:
-            return (await self._facts(repository, resource.listed_in, source)).get(resource.key)
+            return (await self.facts_in(repository, resource.listed_in, source)).get(resource.key)
         finally:
             source.blob.close()
 
-    async def _facts(self, repository: Repository, index: Resource, source: Source) -> Facts:
+    async def facts_in(self, repository: Repository, index: Resource, source: Source) -> Facts:
+        """What a document says. Raises UnreadableIndex."""
         key = self._facts_key(repository, source.base, source.url, source.blob.sha256)
         subject = f"{repository.name}/{index.key}"
         return await self._book.read(key, subject, repository.ecosystem, source.blob, source.document())
 
     def _facts_key(self, repository: Repository, base: str, url: str, sha256: str) -> str:
         ecosystem = repository.ecosystem
-        return f"facts {repository.name} {ecosystem.name}.{ecosystem.revision} {sha256} {url} {base}"
+        return f"facts2 {repository.name} {ecosystem.name}.{ecosystem.revision} {sha256} {url} {base}"
 
     async def examine(self, repository: Repository, index: Resource, blob: OpenBlob, document: Document) -> None:
         """Read a document that is about to be stored; what it says is remembered. Raises UnreadableIndex."""
         key = self._facts_key(repository, document.upstream, document.url, blob.sha256)
-        await self._book.read(key, f"{repository.name}/{index.key}", repository.ecosystem, blob, document)
+        facts = await self._book.read(key, f"{repository.name}/{index.key}", repository.ecosystem, blob, document)
+        try:
+            await self._sightings.note(repository, index, facts)
+        except StoreFailure as failure:
+            _log.warning("what %s/%s names could not be noted: %s", repository.name, index.key, failure)
 
     # --- bringing them ----------------------------------------------------------------------------------------------
 
@@ -84,6 +111,39 @@ class Documents:
                 return source
         flight, _ = self.launch(repository, index, entry)
         return await self.source_of(repository, index, flight)
+
+    async def bring(self, repository: Repository, resource: Resource, *, stored_only: bool = False) -> Source:
+        """The document as good as the rules have it: stored while it is fresh, and when upstream fails while it may be
+        stale. Raises what upstream answered, and NotCached."""
+        entry, now = self.find_entry(repository, resource), self._kit.clock.now()
+        if entry is not None and entry.gone_at is not None:
+            missing_for = (now - entry.gone_at).total_seconds()
+            if stored_only or 0 <= missing_for < negative_lifetime(resource, repository.rules):
+                raise Absent(f"{repository.name}/{resource.key}")
+        elif entry is not None and (stored_only or is_fresh(entry, resource, repository.rules, now)):
+            source = await self.stored_source(repository, resource, entry)
+            if source is not None:
+                return source
+        if stored_only:
+            raise NotCached(f"{repository.name}/{resource.key}: not stored")
+        flight, _ = self.launch(repository, resource, entry)
+        try:
+            return await self.source_of(repository, resource, flight)
+        except UpstreamFailure:
+            kept = flight.fallback.entry if isinstance(flight.fallback, Keep) else None
+            source = await self.stored_source(repository, resource, kept) if kept is not None else None
+            if source is None:
+                raise
+            return source
+
+    async def probe(self, repository: Repository, resource: Resource) -> None:
+        """Ask upstream whether it has this, and nothing more. Raises Absent, and what else makes it fail."""
+        order = Order(
+            repository=repository, resource=resource, counts=self._counters.of(repository.name), method="HEAD"
+        )
+        reply = await Download(self._kit, order, Flight(order.subject, window_limit=0), SoloClaim()).probe()
+        if reply.status != 200:
+            raise UpstreamStatus(order.subject, reply.status)
 
     def _is_recent(self, entry: Entry) -> bool:
         now: datetime = self._kit.clock.now()

@@ -24,7 +24,7 @@ KEPT_BYTES = 256 << 10
 
 
 class FileFact(msgspec.Struct, frozen=True, array_like=True):
-    """One file as its index describes it."""
+    """One file as its index describes it, or a version that has none."""
 
     origin: str
     path: str
@@ -34,6 +34,8 @@ class FileFact(msgspec.Struct, frozen=True, array_like=True):
     published: datetime | None = None
     package: str = ""
     version: str = ""
+    name: str = ""
+    """Of the file; empty for a version without files."""
 
     @property
     def location(self) -> Location:
@@ -49,7 +51,9 @@ class FileFact(msgspec.Struct, frozen=True, array_like=True):
 
 
 Facts = Mapping[str, FileFact]
-"""By the key under which we serve the file."""
+"""By the key under which we serve the file; a version without files has one that is no key (`_BARE` and itself)."""
+
+_BARE = " "
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -70,15 +74,19 @@ def guarded(call: Callable[_P, _T], subject: str, *args: _P.args, **kwargs: _P.k
 def facts_of(ecosystem: Ecosystem, document: Document) -> dict[str, FileFact]:
     found: dict[str, FileFact] = {}
     for release in ecosystem.releases(document):
+        if not release.files:
+            bare = FileFact("", "", published=release.published, package=release.package, version=release.version)
+            found[f"{_BARE}{release.version}"] = bare
         for file in release.files:
             found[ecosystem.link(release.package, file)] = FileFact(
                 origin=file.location.origin,
                 path=file.location.path,
                 digests=tuple((digest.algorithm, digest.value) for digest in file.digests),
                 size_bytes=file.size_bytes,
-                published=file.published,
+                published=file.published or release.published,
                 package=release.package,
                 version=release.version,
+                name=file.name,
             )
     return found
 

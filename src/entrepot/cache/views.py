@@ -192,7 +192,8 @@ class _Rendering:
 
 def _key_of(repository: Repository, resource: Resource, source: Source, view: View) -> str:
     ecosystem = repository.ecosystem
-    shown = hashlib.sha256("\n".join(sorted(view.hidden)).encode()).hexdigest()[:16] if view.hidden else "all"
+    hidden = msgspec.json.encode([sorted(view.hidden), view.reasons])
+    shown = hashlib.sha256(hidden).hexdigest()[:16] if view.hidden else "all"
     return (
         f"view {repository.name} {ecosystem.name}.{ecosystem.revision} {source.key} "
         f"{resource.key} {resource.form} {view.base} {view.revision} {shown}"

@@ -12,6 +12,8 @@ _SHORT_NAME = re.compile(r"~[0-9]+\Z")
 _MAJOR = re.compile(r"/v(?P<digits>[0-9.]+)\Z")
 _GOPKG_MAJOR = re.compile(r"\.v(?P<digits>0|[1-9][0-9]*)(?:-unstable)?\Z")
 _QUERY = re.compile(r"[A-Za-z0-9#$%&()+,.=@\[\]^_{}~ -]+(?<!\.)\Z")
+# golang.org/x/mod/module, pseudoVersionRE: what a commit without a tag is called.
+_PSEUDO = re.compile(r"v[0-9]+\.(?:0\.0-|[0-9]+\.[0-9]+-(?:[^+]*\.)?0\.)[0-9]{14}-[A-Za-z0-9]+(?:\+incompatible)?\Z")
 _CAPITAL = re.compile(r"[A-Z]")
 _ESCAPED = re.compile(r"(?:[^A-Z!]|![a-z])*\Z")
 # What a URL segment may hold besides what quote() always leaves alone (RFC 3986 §3.3).
@@ -66,6 +68,11 @@ def is_canonical(path: str, version: str) -> bool:
         return parsed.major < 2 or parsed.build == "incompatible"
     # CheckPathMajor allows what an old go command made for gopkg.in paths ending in .v1.
     return major == f"v{parsed.major}" or (path.endswith(".v1") and version.startswith("v0.0.0-"))
+
+
+def is_pseudo(version: str) -> bool:
+    """Whether it names a commit that has no tag; no list has such versions."""
+    return bool(_PSEUDO.match(version))
 
 
 def is_query(version: str) -> bool:

@@ -33,6 +33,7 @@ _INSTALL_FIELDS = frozenset(
     for field in line.split()
 )
 _ATTESTATIONS = "/-/npm/v1/attestations/"
+_MOST_REASONS = 20
 _ABSOLUTE = re.compile(r"(?i)(https?://[^/?#\\]+)(/[^#]*)")
 
 _Raw = dict[str, msgspec.Raw]
@@ -66,16 +67,19 @@ class _Facts(msgspec.Struct, frozen=True):
 
 
 def read_releases(document: Document) -> Iterator[Release]:
-    """The versions that have a file we can serve. Raises UnreadableIndex."""
+    """The versions; those whose file we cannot serve are without one. Raises UnreadableIndex."""
     facts = _decode(document.body.read(), _Facts, document.url)
     if not is_package(facts.name):
         raise UnreadableIndex(f"{document.url}: {facts.name!r} is not an npm package name")
     locator = _Locator(document)
     for version, entry in facts.versions.items():
-        location = locator.find(entry.dist.tarball) if entry.dist else None
-        if not is_version(version) or entry.dist is None or location is None:
+        if not is_version(version):
             continue
         published = _moment(facts.time.get(version))
+        location = locator.find(entry.dist.tarball) if entry.dist else None
+        if entry.dist is None or location is None:
+            yield Release(package=facts.name, version=version, files=(), published=published)
+            continue
         file = ReleaseFile(
             name=tarball_name(facts.name, version, location.path),
             location=location,
@@ -132,7 +136,7 @@ class _Page:
             page["versions"] = {name: self._linked(name, versions[name]) for name in self._shown}
         if self._hides:
             page |= {name: value for name, value in self._redated().items() if name in page}
-        return page
+        return page | self._restrictions()
 
     def abbreviated(self) -> _Open:
         versions = _decode(self._top.get("versions", _NOTHING), dict[str, _Raw], self._url)
@@ -142,7 +146,7 @@ class _Page:
             "versions": {name: self._shortened(name, versions[name]) for name in self._shown},
         }
         modified = self._modified()
-        return page | {"modified": modified} if modified else page
+        return (page | {"modified": modified} if modified else page) | self._restrictions()
 
     def _redated(self) -> _Open:
         """The members that speak of all versions, without those that are hidden."""
@@ -150,6 +154,17 @@ class _Page:
         if "modified" in time:
             time["modified"] = self._modified()
         return {"dist-tags": self.tags(), "time": time, "modified": self._modified()}
+
+    def _restrictions(self) -> _Open:
+        """What makes npm say why a version is missing (npm-pick-manifest)."""
+        reasons = {version: reason for version, reason in self._view.reasons if version in self._versions}
+        if not reasons:
+            return {}
+        told = [*reasons.values()][-_MOST_REASONS:]
+        if len(reasons) > len(told):
+            told.append(f"and {len(reasons) - len(told)} more versions")
+        versions = {version: {"name": self._package, "version": version} for version in reasons}
+        return {"policyRestrictions": {"message": "\n".join(told), "versions": versions}}
 
     def _modified(self) -> str:
         """When upstream last changed the package; where it does not say, or where we hide what it changed, when the

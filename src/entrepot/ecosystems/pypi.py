@@ -15,7 +15,7 @@ from entrepot.ecosystems.pypi_names import checked_query, host_of, path_of, proj
 from entrepot.ecosystems.pypi_offer import releases_of, shown
 from entrepot.ecosystems.pypi_pages import Page, read_json, write_json
 from entrepot.ecosystems.pypi_places import Places, link_of
-from entrepot.errors import BadRequest, EntrepotError, MethodRefused, NotServed, UnreadableIndex
+from entrepot.errors import Absent, BadRequest, EntrepotError, MethodRefused, NotServed, UnreadableIndex
 from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
 from entrepot.model.resource import BASE, Kind, Reply, Request, Resource
 
@@ -27,7 +27,10 @@ class Pypi(Ecosystem):
     """The upstream's base URL is that of its simple index; the JSON API is looked for beside it (`../pypi/`)."""
 
     name = "pypi"
+    dates = "registry"
+    files_have_ages = True
     title = "Python packages (PyPI)"
+    token_hint = "put it into the address of the index (//me:TOKEN@{host}/), or into ~/.netrc"
     purl_types = ("pypi",)
     clients = CLIENTS
     lockfiles = LOCKFILES
@@ -84,8 +87,8 @@ class Pypi(Ecosystem):
         document = documents[0]
         places = Places(document.url, document.upstream)
         if resource.form == LEGACY:
-            return _render_legacy(resource.about, document, places, view)
-        page = shown(_read(document), resource.about, places, view.hidden)
+            return _render_legacy(resource, document, places, view)
+        page = shown(_read(document), resource.about, places, view.hidden, view.base)
         body = write_json(page) if resource.form == "json" else write_html(page)
         return Rendered(body=body, content_type=CONTENT_TYPES[resource.form])
 
@@ -184,12 +187,19 @@ def _read(document: Document) -> Page:
     raise UnreadableIndex(f"{document.url}: {media_type or 'no content type'} is neither JSON nor HTML")
 
 
-def _render_legacy(project: str, document: Document, places: Places, view: View) -> Rendered:
+def _render_legacy(resource: Resource, document: Document, places: Places, view: View) -> Rendered:
+    """Raises Absent for a version without any file that may be seen."""
+    project, found = resource.about, set[bool]()
+
     def find_link(filename: str, url: str) -> str | None:
         if view.hidden and not view.hidden.isdisjoint((filename, version_of(filename, project))):
+            found.add(False)
             return None
+        found.add(True)
         location = places.find(url)
         return f"{view.base}/{link_of(project, location)}" if location else None
 
     body = write_legacy(document.body.read(), document.url, find_link)
+    if found == {False}:
+        raise Absent(f"{project} {resource.version}".strip())
     return Rendered(body=body, content_type="application/json")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from entrepot.ecosystems.pypi_names import newest_of
 from entrepot.ecosystems.pypi_pages import ListedFile, Meta, Page
 from entrepot.errors import UnreadableIndex
 
@@ -66,13 +67,28 @@ def write_legacy(body: bytes, url: str, find_link: FindLink) -> bytes:
     """
     try:
         document = _table(body)
-        document["urls"] = _raw(_linked(_entries(document["urls"]), find_link))
+        listed = _entries(document["urls"])
+        urls = _linked(listed, find_link)
+        document["urls"] = _raw(urls)
         if document.get("releases", b"null") != b"null":
             releases = _releases(document["releases"])
-            document["releases"] = _raw({name: _linked(files, find_link) for name, files in releases.items()})
+            shown = {name: _linked(files, find_link) for name, files in releases.items()}
+            kept = {name: files for name, files in shown.items() if files or not releases[name]}
+            document["releases"] = _raw(kept)
+            if listed and not urls:
+                document |= _described_anew(document["info"], kept)
     except (msgspec.DecodeError, RecursionError, KeyError) as error:
         raise UnreadableIndex(f"{url}: this is no JSON description of a project: {error}") from error
     return msgspec.json.encode(document)
+
+
+def _described_anew(info: msgspec.Raw, releases: dict[str, list[Entry]]) -> Entry:
+    """What such a document says of its newest version, where that may not be seen: of the newest that is left. What
+    that one requires this document does not tell."""
+    newest = newest_of(name for name, files in releases.items() if files)
+    unknown = {name: _raw(None) for name in ("requires_dist", "requires_python") if name in _table(info)}
+    described = _table(info) | unknown | {"version": _raw(newest)}
+    return {"info": _raw(described), "urls": _raw(releases.get(newest, []))}
 
 
 def _linked(entries: list[Entry], find_link: FindLink) -> list[Entry]:

@@ -1,6 +1,7 @@
 """Names, paths and versions as Python indexes spell them."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -98,6 +99,19 @@ def _version_text(filename: str, project: str) -> str:
         if canonicalize_name("-".join(words[:position])) == project:
             return "-".join(words[position:])
     return ""
+
+
+def newest_of(versions: Iterable[str]) -> str:
+    """The newest release, without one the newest pre-release (PEP 440); empty where there is no version at all."""
+    known = [(parsed, text) for text in versions if (parsed := _parsed(text))]
+    return max(known, key=lambda one: (not one[0].is_prerelease, one[0]))[1] if known else ""
+
+
+def _parsed(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
 
 
 @lru_cache(maxsize=4096)

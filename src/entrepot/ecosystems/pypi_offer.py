@@ -29,8 +29,9 @@ def releases_of(page: Page, project: str, places: Places) -> Iterator[Release]:
         yield Release(package=project, version=version, files=tuple(members), yanked=not kept[version])
 
 
-def shown(page: Page, project: str, places: Places, hidden: frozenset[str]) -> Page:
-    """The page with our links, relative to its own place, and without what may not be seen or cannot be fetched.
+def shown(page: Page, project: str, places: Places, hidden: frozenset[str], base: str = "") -> Page:
+    """The page without what may not be seen or cannot be fetched, and with our links: below our `base`, or relative to
+    the page's own place.
 
     Raises UnreadableIndex where the page is another project's.
     """
@@ -40,8 +41,9 @@ def shown(page: Page, project: str, places: Places, hidden: frozenset[str]) -> P
     for file in _offered(page):
         if hidden and not hidden.isdisjoint((file.filename, version_of(file.filename, project))):
             lost.add(version_of(file.filename, project))
-        elif link := _link(file.url, project, places):
-            files.append(msgspec.structs.replace(file, url=link, provenance=_link(file.provenance, project, places)))
+        elif link := _link(file.url, project, places, base):
+            provenance = _link(file.provenance, project, places, base)
+            files.append(msgspec.structs.replace(file, url=link, provenance=provenance))
     lost -= {version_of(file.filename, project) for file in files} if lost else set()
     versions = page.versions and [version for version in page.versions if version not in lost]
     meta = Meta(api_version=_kept_promise(page), tracks=page.meta.tracks)
@@ -59,9 +61,9 @@ def _is_plain(filename: str) -> bool:
     return filename not in ("", ".", "..") and filename.isprintable() and "/" not in filename and "\\" not in filename
 
 
-def _link(url: str | None, project: str, places: Places) -> str | None:
+def _link(url: str | None, project: str, places: Places, base: str) -> str | None:
     location = places.find(url) if url else None
-    return f"../../{link_of(project, location)}" if location else None
+    return f"{base or '../..'}/{link_of(project, location)}" if location else None
 
 
 def _normalized(name: str) -> str:

@@ -1,0 +1,298 @@
+"""Which versions are too young, or not yet there, for this repository and this request (policy §5)."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from math import inf
+
+from entrepot.cache.dates import Dates
+from entrepot.cache.documents import Documents
+from entrepot.cache.facts import FileFact
+from entrepot.cache.order import Kit
+from entrepot.cache.repository import Repository
+from entrepot.cache.sightings import Sightings, counts_seen, name_of
+from entrepot.cache.views import Source
+from entrepot.contracts.catalog import Sighting
+from entrepot.model.resource import Kind, Resource
+from entrepot.policy.cooldown import Cooldown, Dated
+from entrepot.policy.gate import Gate
+from entrepot.policy.verdict import Refusal
+
+MOST_REMEMBERED = 1024
+IN_THREAD_FACTS = 1000
+RETRY_SECONDS = 60.0
+"""After which a date is asked for again that could not be learned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """What a client does not see of a document."""
+
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    """By version, or by name of the file where files have ages."""
+    until: float = inf
+    """Seconds since the epoch: when this must be reckoned anew."""
+    whole: Refusal | None = None
+    """Set where the document names nothing else: the refusal that ends first."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.refusals)
+
+    @property
+    def reasons(self) -> tuple[tuple[str, str], ...]:
+        """Of what exists and may not be had."""
+        held = ((name, refusal) for name, refusal in sorted(self.refusals.items()) if refusal.kind != "as-of")
+        return tuple((name, f"{refusal.reason} ({refusal.rule})") for name, refusal in held)
+
+    def refusal_of(self, version: str) -> Refusal | None:
+        """Why nothing is left of a document that was asked for about this version."""
+        return self.refusals.get(version) or self.whole
+
+
+NOTHING = Hidden()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Aged:
+    """Something whose age is judged."""
+
+    package: str
+    version: str
+    dated: Dated
+
+
+class Ages:
+    def __init__(self, kit: Kit, documents: Documents) -> None:
+        self._kit, self._documents = kit, documents
+        self._dates, self._sightings = Dates(documents), Sightings(kit)
+        self._known: OrderedDict[object, Hidden] = OrderedDict()
+        self._reckoning: dict[object, asyncio.Task[Hidden]] = {}
+
+    def valid_until(self, repository: Repository) -> float:
+        """Until when (seconds since the epoch) a file that is not refused stays so."""
+        cooldown = repository.gate.cooldown
+        change = cooldown.next_change(self._kit.clock.now()) if cooldown is not None else None
+        return change.timestamp() if change is not None else inf
+
+    # --- indexes ----------------------------------------------------------------------------------------------------
+
+    async def hidden(
+        self,
+        repository: Repository,
+        resource: Resource,
+        source: Source,
+        as_of: datetime | None = None,
+        *,
+        stored_only: bool = False,
+    ) -> Hidden:
+        """What this document may not show. Raises what keeps a date from being learned: an outage is never a list
+        without what it kept us from judging."""
+        if not (repository.gate.cooldown or as_of or _filters(repository.gate)):
+            return NOTHING
+        key = repository.name, source.key, repository.gate.revision, as_of, stored_only
+        known = self._known.get(key)
+        if known is not None and self._kit.clock.timestamp() < known.until:
+            self._known.move_to_end(key)
+            return known
+        task = self._reckoning.get(key)
+        if task is None:
+            task = asyncio.create_task(self._reckon(repository, resource, source, as_of, stored_only))
+            self._reckoning[key] = task
+            task.add_done_callback(lambda _: self._reckoning.pop(key, None))
+        hidden = self._known[key] = await asyncio.shield(task)
+        while len(self._known) > MOST_REMEMBERED:
+            self._known.popitem(last=False)
+        return hidden
+
+    async def _reckon(
+        self, repository: Repository, resource: Resource, source: Source, as_of: datetime | None, stored_only: bool
+    ) -> Hidden:
+        facts = list((await self._documents.facts_in(repository, resource, source)).values())
+        cooldown, now = _cooldown_of(repository.gate, as_of), self._kit.clock.now()
+        unlearned = False
+        if cooldown is not None:
+            asked = [fact for fact in facts if cooldown.asks(fact.package, fact.version, now, as_of)]
+            learned = await self._dates.learn(repository, asked, stored_only=stored_only)
+            unlearned = any(fact.published is None for fact in learned.values())
+            facts = [learned.get(name_of(repository.ecosystem, fact), fact) for fact in facts]
+        sightings = await self._seen(repository, resource, facts)
+        judge = _Judge(repository, cooldown, sightings, now, as_of)
+        refusals = await asyncio.to_thread(judge, facts) if len(facts) > IN_THREAD_FACTS else judge(facts)
+        again = now.timestamp() + RETRY_SECONDS if unlearned else inf
+        return _hidden(refusals, min(again, self.valid_until(repository)), repository, facts)
+
+    async def _seen(self, repository: Repository, resource: Resource, facts: list[FileFact]) -> Mapping[str, Sighting]:
+        if repository.gate.cooldown is None:
+            return {}
+        if repository.ecosystem.dates == "registry" and not counts_seen(repository):
+            return {}
+        # It may have been stored before sightings were noted, or while the catalog took nothing.
+        await self._sightings.note(repository, resource, {fact.name or fact.version: fact for fact in facts})
+        return self._sightings.of(repository, resource.about)
+
+    # --- files ------------------------------------------------------------------------------------------------------
+
+    async def refusal(
+        self, repository: Repository, resource: Resource, as_of: datetime | None = None, *, stored_only: bool = False
+    ) -> Refusal | None:
+        """Why this file may not be had for its age. Raises what keeps its date from being learned."""
+        cooldown = _cooldown_of(repository.gate, as_of)
+        aged = await self._aged(repository, resource, cooldown, as_of, stored_only) if cooldown is not None else None
+        if cooldown is None or aged is None:
+            return None
+        return cooldown.judge(aged.package, aged.version, aged.dated, self._kit.clock.now(), as_of)
+
+    async def account(self, repository: Repository, resource: Resource, as_of: datetime | None = None) -> str:
+        """The reckoning of a file's age in words."""
+        cooldown = _cooldown_of(repository.gate, as_of)
+        aged = await self._aged(repository, resource, cooldown, as_of, False) if cooldown is not None else None
+        if cooldown is None or aged is None:
+            return "its age does not matter"
+        return cooldown.account(aged.package, aged.version, aged.dated, self._kit.clock.now(), as_of)
+
+    async def _aged(
+        self,
+        repository: Repository,
+        resource: Resource,
+        cooldown: Cooldown,
+        as_of: datetime | None,
+        stored_only: bool,
+    ) -> _Aged | None:
+        """None for what has no age, and for what nobody has."""
+        if resource.kind not in (Kind.ARTIFACT, Kind.SIGNED) or not resource.about:
+            return None
+        asks = cooldown.asks(resource.about, resource.version, self._kit.clock.now(), as_of)
+        match repository.ecosystem.dates:
+            case "registry":
+                return await self._listed(repository, resource, stored_only)
+            case "author":
+                return await self._authored(repository, resource, stored_only) if resource.version and asks else None
+            case "none":
+                return await self._loose(repository, resource, stored_only) if asks else None
+
+    async def _listed(self, repository: Repository, resource: Resource, stored_only: bool) -> _Aged | None:
+        """By the date that its index has."""
+        if resource.listed_in is None:
+            return None
+        fact = await self._documents.stored_fact(repository, resource)
+        if fact is None and not stored_only:
+            fact = await self._documents.learn(repository, resource)
+        if fact is None:
+            # Upstream will be asked about it, or not be; only what is stored could go out although nobody lists it.
+            if self._documents.find_entry(repository, resource) is None:
+                return None
+            fact = FileFact("", "", package=resource.about, version=resource.version)
+        dated = Dated(published=fact.published, source="registry")
+        if fact.published is None and counts_seen(repository):
+            name = name_of(repository.ecosystem, fact)
+            dated = _with(dated, self._sightings.of_one(repository, resource.about, name))
+        return _Aged(package=resource.about, version=fact.version, dated=dated)
+
+    async def _authored(self, repository: Repository, resource: Resource, stored_only: bool) -> _Aged:
+        """By the date of a document of its own, and by the list in which it appeared."""
+        package, version = resource.about, resource.version
+        published = await self._dates.of(repository, package, version, stored_only=stored_only)
+        dated = Dated(published=published, source="author", baseline=True)
+        if repository.gate.cooldown is not None:
+            seen = self._sightings.of_one(repository, package, version)
+            listed = repository.ecosystem.announced_in(package, version)
+            if seen is None and listed is not None and self._sightings.was_read(repository, listed):
+                await self._sightings.found_unlisted(repository, listed, version)
+                seen = self._sightings.of_one(repository, package, version)
+            dated = _with(dated, seen)
+        return _Aged(package=package, version=version, dated=dated)
+
+    async def _loose(self, repository: Repository, resource: Resource, stored_only: bool) -> _Aged | None:
+        """By when upstream first said that it has it. A list of other files has no age."""
+        if resource.key.endswith("/") or not resource.key:
+            return None
+        seen = self._sightings.of_file(repository, resource)
+        if seen is None:
+            at = await self._first_had(repository, resource, stored_only)
+            if at is None:
+                return None
+            await self._sightings.found_file(repository, resource, at)
+            seen = Sighting(first_seen=at, baseline=False)
+        dated = Dated(published=None, source="none", first_seen=seen.first_seen)
+        return _Aged(package=resource.about, version=resource.version, dated=dated)
+
+    async def _first_had(self, repository: Repository, resource: Resource, stored_only: bool) -> datetime | None:
+        """None: it is not stored, and upstream may not be asked."""
+        remembered = self._kit.catalog.find_remembered(repository.name, resource.stored_key)
+        if remembered is not None:
+            return remembered.first_seen
+        entry = self._documents.find_entry(repository, resource)
+        if entry is not None and entry.gone_at is None:
+            return entry.stored_at
+        if stored_only:
+            return None
+        await self._documents.probe(repository, resource)
+        now: datetime = self._kit.clock.now()
+        return now
+
+
+class _Judge:
+    """Judges all that a document names. Pure; runs in a thread where that is much."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        cooldown: Cooldown | None,
+        sightings: Mapping[str, Sighting],
+        now: datetime,
+        as_of: datetime | None,
+    ) -> None:
+        self._repository, self._cooldown, self._sightings = repository, cooldown, sightings
+        self._now, self._as_of = now, as_of
+        self._hides: Callable[[str, str], bool] | None = repository.gate.hides if _filters(repository.gate) else None
+
+    def __call__(self, facts: list[FileFact]) -> dict[str, Refusal]:
+        return dict(self._refusals(facts))
+
+    def _refusals(self, facts: list[FileFact]) -> Iterator[tuple[str, Refusal]]:
+        for fact in facts:
+            refusal = self._refusal(fact)
+            if refusal is not None:
+                yield name_of(self._repository.ecosystem, fact), refusal
+
+    def _refusal(self, fact: FileFact) -> Refusal | None:
+        if self._hides is not None and self._hides(fact.package, fact.version):
+            reason = f"{fact.package} {fact.version} is not to be had here"
+            return Refusal(kind="deny", rule="mode", reason=reason)
+        if self._cooldown is None:
+            return None
+        source = self._repository.ecosystem.dates
+        # What no list announces was never seen to appear.
+        dated = Dated(published=fact.published, source=source, baseline=source == "author")
+        dated = _with(dated, self._sightings.get(name_of(self._repository.ecosystem, fact)))
+        return self._cooldown.judge(fact.package, fact.version, dated, self._now, self._as_of)
+
+
+def _with(dated: Dated, seen: Sighting | None) -> Dated:
+    return replace(dated, first_seen=seen.first_seen, baseline=seen.baseline) if seen is not None else dated
+
+
+def _cooldown_of(gate: Gate, as_of: datetime | None) -> Cooldown | None:
+    """What ages are judged by; a dated view needs no configured one."""
+    return gate.cooldown or (Cooldown() if as_of is not None else None)
+
+
+def _filters(gate: Gate) -> bool:
+    """Whether rules may leave versions out of lists."""
+    return gate.file is not None or bool(gate.rules)
+
+
+def _hidden(refusals: dict[str, Refusal], until: float, repository: Repository, facts: list[FileFact]) -> Hidden:
+    if not refusals:
+        return replace(NOTHING, until=until)
+    ends = [refusal.until.timestamp() for refusal in refusals.values() if refusal.until is not None]
+    all_names = {name_of(repository.ecosystem, fact) for fact in facts}
+    whole = min(refusals.values(), key=_end) if all_names <= refusals.keys() else None
+    return Hidden(refusals=refusals, until=min([until, *ends]), whole=whole)
+
+
+def _end(refusal: Refusal) -> float:
+    return refusal.until.timestamp() if refusal.until is not None else inf

@@ -1,0 +1,104 @@
+"""The dates that versions have in documents of their own."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+
+from entrepot.cache.documents import Documents
+from entrepot.cache.facts import FileFact, guarded
+from entrepot.cache.repository import Repository
+from entrepot.cache.sightings import name_of
+from entrepot.contracts.ecosystem import Ecosystem
+from entrepot.errors import EntrepotError, StoreFailure, UpstreamFailure, UpstreamStatus
+from entrepot.model.release import Document, Release
+from entrepot.model.resource import Resource
+
+MOST_AT_ONCE = 16
+MOST_REMEMBERED = 50_000
+_MAY_PASS = frozenset({408, 425, 429})
+"""Refusals that say nothing of this document."""
+
+
+class Dates:
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._known: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+
+    async def learn(
+        self, repository: Repository, facts: Iterable[FileFact], *, stored_only: bool
+    ) -> dict[str, FileFact]:
+        """Those that a document of its own may date, with the date or None. Raises UpstreamFailure where upstream is
+        to blame that one cannot be learned."""
+        ecosystem = repository.ecosystem
+        wanted = [fact for fact in facts if fact.published is None and ecosystem.dated_by(fact.package, fact.version)]
+        turns, failures, found = asyncio.Semaphore(MOST_AT_ONCE), list[EntrepotError](), dict[str, FileFact]()
+
+        async def learn(fact: FileFact) -> None:
+            async with turns:
+                if failures:
+                    return
+                try:
+                    date = await self.of(repository, fact.package, fact.version, stored_only=stored_only)
+                except EntrepotError as error:
+                    failures.append(error)
+                    return
+            found[name_of(ecosystem, fact)] = dated(fact, date)
+
+        async with asyncio.TaskGroup() as group:
+            for fact in wanted:
+                group.create_task(learn(fact))
+        if failures:
+            raise failures[0]
+        return found
+
+    async def of(self, repository: Repository, package: str, version: str, *, stored_only: bool) -> datetime | None:
+        """The date of one version; None where upstream has none, or none that can be read."""
+        resource = repository.ecosystem.dated_by(package, version)
+        if resource is None:
+            return None
+        key = repository.name, resource.key
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key]
+        date = await self._read(repository, resource, version, stored_only)
+        if date is not None:
+            self._known[key] = date
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.popitem(last=False)
+        return date
+
+    async def _read(
+        self, repository: Repository, resource: Resource, version: str, stored_only: bool
+    ) -> datetime | None:
+        try:
+            source = await self._documents.bring(repository, resource, stored_only=stored_only)
+        except (UpstreamFailure, StoreFailure) as error:
+            if _is_about_this_one(error):
+                return None
+            raise
+        except EntrepotError:
+            return None
+        try:
+            subject = f"{repository.name}/{resource.key}"
+            releases = guarded(_releases, subject, repository.ecosystem, source.document())
+        except EntrepotError:
+            return None
+        finally:
+            source.blob.close()
+        return next((release.published for release in releases if release.version == version), None)
+
+
+def _releases(ecosystem: Ecosystem, document: Document) -> list[Release]:
+    return list(ecosystem.releases(document))
+
+
+def _is_about_this_one(error: EntrepotError) -> bool:
+    """Whether upstream refused this document, which tells nothing of its health."""
+    if not isinstance(error, UpstreamStatus):
+        return False
+    return 400 <= error.upstream_status < 500 and error.upstream_status not in _MAY_PASS
+
+
+def dated(fact: FileFact, date: datetime | None) -> FileFact:
+    return FileFact("", "", published=date, package=fact.package, version=fact.version, name=fact.name)
