@@ -7,7 +7,7 @@ from entrepot.model.resource import Resource
 from entrepot.policy.cooldown import Cooldown
 from entrepot.policy.modes import DownloadFile
 from entrepot.policy.rules import RuleBook
-from entrepot.policy.verdict import Download, Verdict
+from entrepot.policy.verdict import Download, Mode, Refusal, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,12 @@ class Gate:
 
     def decide(self, resource: Resource) -> Verdict:
         """What policy says of a resource, dates left aside."""
-        raise NotImplementedError
+        if self.rules or self.file:
+            raise NotImplementedError
+        if self.download.mode is Mode.DENY:
+            reason = "downloads are denied here"
+            return Verdict(refusal=Refusal(kind="deny", rule=self.download.rule, reason=reason))
+        return Verdict(download=self.download)
 
     def hides(self, package: str, version: str) -> bool:
         """Whether a list leaves this version out: a request for it would be refused, or never be fetched
