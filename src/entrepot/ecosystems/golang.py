@@ -1,19 +1,27 @@
 """Go modules: the GOPROXY protocol (https://go.dev/ref/mod#goproxy-protocol) with its checksum database."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, BinaryIO, ClassVar
+from typing import Annotated, BinaryIO, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from packageurl.contrib.purl2url import get_download_url
 
-from entrepot.contracts.ecosystem import Client, Ecosystem, FoundAt, Limits, Lockfile
+from entrepot.contracts.ecosystem import Client, Ecosystem, FoundAt, Limits, Lockfile, View
 from entrepot.ecosystems.golang_env import database_name, proxy_in
 from entrepot.ecosystems.golang_hash import MAX_ZIP_BYTES, hash_mod, hash_zip
-from entrepot.ecosystems.golang_names import escape, is_canonical, is_module_path, is_query, unescape, version_segment
+from entrepot.ecosystems.golang_names import (
+    escape,
+    is_canonical,
+    is_module_path,
+    is_pseudo,
+    is_query,
+    unescape,
+    version_segment,
+)
 from entrepot.ecosystems.golang_sumdb import (
     database_resource,
     is_database_name,
@@ -24,17 +32,22 @@ from entrepot.ecosystems.golang_sumdb import (
 )
 from entrepot.errors import Absent, ConfigError, EntrepotError, MethodRefused, NotServed, Refused, UnreadableIndex
 from entrepot.model.digest import Digest
+from entrepot.model.listing import Listing
+from entrepot.model.names import ReservedNames
 from entrepot.model.paths import decode_segment
 from entrepot.model.patterns import Glob, parse_glob
-from entrepot.model.release import Document, Location, Release, ReleaseFile
+from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
 from entrepot.model.resource import BASE, Kind, Reply, Request, Resource
 from entrepot.model.versions import parse_go_version
 
 # strconv.ParseBool: the words with which clients say `Disable-Module-Fetch`.
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _SENTINEL = "v1.0.0"
+_LIST = "@v/list"
+_LATEST = "@latest"
 # The go command shows a text of at most 648 bytes, and none at all with a character that does not print.
 _SHOWN_CHARACTERS = 600
+_TEXT = "text/plain; charset=UTF-8"
 _NOT_SHOWN = re.compile(r"[^ -~]+")
 
 
@@ -50,12 +63,17 @@ class Golang(Ecosystem):
 
     name: ClassVar[str] = "golang"
     title: ClassVar[str] = "Go modules"
+    token_hint: ClassVar[str] = (
+        "put it into ~/.netrc (machine {machine} login me password TOKEN); go sends it over https only"
+    )
     purl_types: ClassVar[tuple[str, ...]] = ("golang",)
+    dates: ClassVar[Literal["registry", "author", "none"]] = "author"
     limits: ClassVar[Limits] = Limits(parsed_index_bytes=64 << 20, artifact_bytes=MAX_ZIP_BYTES)
     lockfiles: ClassVar[tuple[Lockfile, ...]] = (Lockfile(name="go.sum", remedy="go.sum never names an address."),)
     option_names: ClassVar[Mapping[str, str]] = {
         "sumdb": "The checksum database (`name` or `name+hash+key`, as in GOSUMDB) whose digests downloads must have; "
         "empty or `off`: none.",
+        "sumdbs": "Further checksum databases that are passed on; others are not.",
         "nosumdb": "Globs, as in GONOSUMDB, of modules whose names never reach a checksum database.",
     }
     clients: ClassVar[tuple[Client, ...]] = (
@@ -75,9 +93,10 @@ class Golang(Ecosystem):
         ),
     )
 
-    def __init__(self, options: Mapping[str, object] | None = None) -> None:
-        super().__init__(options)
+    def __init__(self, options: Mapping[str, object] | None = None, reserved: ReservedNames | None = None) -> None:
+        super().__init__(options, reserved)
         self._database = _read_database(self.options.get("sumdb", ""))
+        self._databases = _read_databases(self.options.get("sumdbs"), self._database)
         self._unchecked = _read_globs(self.options.get("nosumdb", []))
 
     @classmethod
@@ -88,6 +107,10 @@ class Golang(Ecosystem):
 
     def spelled(self, package: str) -> str:
         return escape(package)
+
+    def listing(self, request: Request) -> Listing | None:
+        """Also where Athens has it: a module's path has a dot in its first element."""
+        return Listing.at(request) or super().listing(request)
 
     def route(self, request: Request) -> Resource:
         if request.method not in ("GET", "HEAD"):
@@ -100,13 +123,13 @@ class Golang(Ecosystem):
         return _stored_only(resource) if stored_only else resource
 
     def _route_module(self, segments: list[str]) -> Resource:
-        if segments[-1:] == ["@latest"]:
-            return self._changing(_module_of(segments[:-1]), "@latest")
+        if segments[-1:] == [_LATEST]:
+            return self._changing(_module_of(segments[:-1]), _LATEST)
         if len(segments) < 3 or segments[-2] != "@v":
             raise NotServed(f"{'/'.join(segments)[:200]}: no question of the Go module proxy protocol")
         module, file = _module_of(segments[:-2]), segments[-1]
         if file == "list":
-            return self._changing(module, "@v/list")
+            return self._changing(module, _LIST)
         stem, _, extension = file.rpartition(".")
         version = unescape(stem)
         if extension not in ("info", "mod", "zip") or version is None:
@@ -117,7 +140,7 @@ class Golang(Ecosystem):
         """`.info` also answers branches, hashes and shortened versions; only a canonical version has the other two."""
         if is_canonical(module, version):
             key = _file_key(module, version, extension)
-            checked = extension != "info" and self._database and not self._is_unchecked(module)
+            checked = extension != "info" and self._database and not self._private_by(module)
             listed_in = lookup_of(self._database, module, version) if checked else None
             return Resource(
                 key=key, path=key, kind=Kind.ARTIFACT, about=module, version=version,
@@ -133,15 +156,20 @@ class Golang(Ecosystem):
 
     def _route_database(self, segments: list[str]) -> Resource:
         name, question = split_name(segments)
-        if self._database and name != self._database:
-            raise NotServed(f"{name}: not the checksum database of this repository")
+        if self._databases is not None and name not in self._databases:
+            raise NotServed(f"{name}: no checksum database of this repository")
         subject = lookup_subject(question) if question.startswith("lookup/") else None
-        if subject and self._is_unchecked(subject[0]):
-            raise Refused(f"{subject[0]}: its name is private (nosumdb), no checksum database is asked about it")
+        rule = self._private_by(subject[0]) if subject else ""
+        if subject and rule:
+            raise Refused(f"{subject[0]}: its name is private ({rule}), no checksum database is asked about it")
         return database_resource(name, question)
 
-    def _is_unchecked(self, module: str) -> bool:
-        return any(glob.matches_prefix(module) for glob in self._unchecked)
+    def _private_by(self, module: str) -> str:
+        """The rule that keeps a module's name from checksum databases; empty for none."""
+        if any(glob.matches_prefix(module) for glob in self._unchecked):
+            return "nosumdb"
+        reservation = self.reserved.find(module)
+        return reservation.rule if reservation else ""
 
     def releases(self, document: Document) -> Iterator[Release]:
         """The versions of a list, the version of an `.info`, the digests of a lookup."""
@@ -157,6 +185,32 @@ class Golang(Ecosystem):
     def link(self, package: str, file: ReleaseFile) -> str:
         version, _, extension = file.name.rpartition(".")
         return _file_key(package, version, extension)
+
+    def dated_by(self, package: str, version: str) -> Resource | None:
+        return self._version_file(package, version, "info") if is_canonical(package, version) else None
+
+    def announced_in(self, package: str, version: str) -> Resource | None:
+        return None if is_pseudo(version) else self._changing(package, _LIST)
+
+    def others_than(self, resource: Resource) -> Resource | None:
+        return self._changing(resource.about, _LIST) if resource.key.endswith(f"/{_LATEST}") else None
+
+    def newest_of(self, versions: Iterable[str]) -> str | None:
+        """A release before a pre-release, and what has a go.mod before what has none, as the go command has it."""
+        known = {version: one for version in versions if (one := parse_go_version(version))}
+        ranks = {version: (not one.prerelease, not one.build, one) for version, one in known.items()}
+        return max(ranks, key=ranks.__getitem__, default=None)
+
+    def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
+        """Only where something is hidden. A document about one version has nothing left then."""
+        if not view.hidden:
+            return None
+        if not resource.key.endswith(f"/{_LIST}"):
+            raise Absent(resource.key)
+        document = documents[0]
+        lines = [line for line in _read_text(document).splitlines() if line.split()]
+        shown = [line for line in lines if line.split()[0] not in view.hidden]
+        return Rendered(body="".join(f"{line}\n" for line in shown).encode(), content_type=_TEXT)
 
     def check(self, resource: Resource, file: BinaryIO, published: Digest) -> Digest | None:
         if published.algorithm != "h1":
@@ -202,7 +256,16 @@ def _read_list(document: Document, module: str) -> Iterator[Release]:
     for line in text.splitlines():
         words = line.split()
         if words and parse_go_version(words[0]):
-            yield Release(package=package, version=words[0], files=())
+            published = _moment(words[1]) if len(words) > 1 else None
+            yield Release(package=package, version=words[0], files=(), published=published)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _read_info(document: Document) -> Release:
@@ -230,6 +293,15 @@ def _read_database(value: object) -> str:
     if not isinstance(value, str) or (name and not is_database_name(name)):
         raise ConfigError(f"golang: sumdb = {value!r} names no checksum database; write `name` or `name+hash+key`")
     return name
+
+
+def _read_databases(value: object, first: str) -> frozenset[str] | None:
+    """The databases that are passed on; None where none is named: then upstream decides."""
+    if value is None:
+        return frozenset({first}) if first else None
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) and one for one in value):
+        raise ConfigError(f'golang: sumdbs = {value!r} is not a list of checksum databases; write ["sum.example"]')
+    return frozenset([*map(_read_database, value), *([first] if first else ())])
 
 
 def _read_globs(value: object) -> tuple[Glob, ...]:

@@ -4,13 +4,14 @@ Source: https://github.com/npm/registry/tree/main/docs, and what npm 11, pnpm 12
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import ClassVar, Literal
 
 import msgspec
 from packageurl.contrib.purl2url import get_download_url
 
 from entrepot.contracts.ecosystem import Client, Ecosystem, Lockfile, Pass, View
+from entrepot.ecosystems.npm_audit import BULK, SEARCH, may_search, scrub_audit
 from entrepot.ecosystems.npm_clients import CLIENTS, LOCKFILES
 from entrepot.ecosystems.npm_names import (
     decode_segments,
@@ -22,8 +23,10 @@ from entrepot.ecosystems.npm_names import (
 from entrepot.ecosystems.npm_packument import ABBREVIATED, FULL, read_releases, render_packument
 from entrepot.errors import BadRequest, ConfigError, EntrepotError, MethodRefused, NotServed
 from entrepot.model.headers import split_list
+from entrepot.model.names import ReservedNames
 from entrepot.model.release import Document, Release, ReleaseFile, Rendered
 from entrepot.model.resource import Kind, Reply, Request, Resource
+from entrepot.model.versions import parse_semver
 
 _ATTESTATIONS_TTL = 86400.0
 _QUALITY = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\Z")
@@ -35,18 +38,20 @@ _READ_ONLY = "Entrepot does not publish, change or log in: send this to your reg
 class Npm(Ecosystem):
     name: ClassVar[str] = "npm"
     title: ClassVar[str] = "npm"
+    token_hint: ClassVar[str] = "npm config set //{host}/:_authToken TOKEN"
     purl_types: ClassVar[tuple[str, ...]] = ("npm",)
     passes: ClassVar[tuple[Pass, ...]] = (
-        Pass("GET", re.compile(r"-/v1/search")),
-        Pass("POST", re.compile(r"-/npm/v1/security/advisories/bulk")),
+        Pass("GET", re.compile(SEARCH)),
+        Pass("POST", re.compile(BULK)),
         Pass("POST", re.compile(r"-/npm/v1/security/audits(?:/quick)?")),
     )
     clients: ClassVar[tuple[Client, ...]] = CLIENTS
     lockfiles: ClassVar[tuple[Lockfile, ...]] = LOCKFILES
     absolute_links: ClassVar[bool] = True
+    dates: ClassVar[Literal["registry", "author", "none"]] = "registry"
 
-    def __init__(self, options: Mapping[str, object] | None = None) -> None:
-        super().__init__(options)
+    def __init__(self, options: Mapping[str, object] | None = None, reserved: ReservedNames | None = None) -> None:
+        super().__init__(options, reserved)
         if self.options:
             raise ConfigError(f"npm has no options: {', '.join(sorted(self.options))}")
 
@@ -78,6 +83,12 @@ class Npm(Ecosystem):
     def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
         return render_packument(documents[0], resource.about, view)
 
+    def scrub(self, resource: Resource, body: bytes, encoding: str, may_tell: Callable[[str], bool]) -> bytes | Reply:
+        if resource.key == SEARCH:
+            return body if may_search(resource.query, may_tell) else _json_reply(200, {"objects": [], "total": 0})
+        scrubbed = scrub_audit(resource.key, body, encoding, may_tell)
+        return _json_reply(200, {}) if scrubbed is None else scrubbed
+
     def problem(self, error: EntrepotError) -> Reply:
         """npm, yarn and pnpm print the member `error` (npm-registry-fetch, errors.js)."""
         text = f"{error}. {_READ_ONLY}" if isinstance(error, MethodRefused) else str(error)
@@ -100,7 +111,8 @@ def _route_package(segments: tuple[str, ...], accept: str) -> Resource:
         case ("-", file) if is_tarball(file):
             return _tarball(package, file)
         case (version,) if is_version(version):
-            return _packument(package, f"version:{version}")
+            number = version if parse_semver(version) else ""
+            return _packument(package, f"version:{version}", number)
     raise NotServed(f"{package} has no such document or file: {'/'.join(rest)[:80]}")
 
 
@@ -133,10 +145,12 @@ def form_of(accept: str) -> str:
     return "abbreviated" if abbreviated and abbreviated >= full else "full"
 
 
-def _packument(package: str, form: str) -> Resource:
+def _packument(package: str, form: str, version: str = "") -> Resource:
     # One stored document for all forms: the full one, which alone has dates. The constant `accept` keeps registries
     # from guessing and is the same in every request, so it splits no keys.
-    return Resource(key=package, path=escape(package), kind=Kind.INDEX, form=form, about=package, accept=FULL)
+    return Resource(
+        key=package, path=escape(package), kind=Kind.INDEX, form=form, about=package, version=version, accept=FULL
+    )
 
 
 def _tarball(package: str, file: str) -> Resource:
@@ -175,5 +189,5 @@ def _whole_package(segments: tuple[str, ...]) -> str:
     return package
 
 
-def _json_reply(status: int, content: Mapping[str, str]) -> Reply:
+def _json_reply(status: int, content: Mapping[str, object]) -> Reply:
     return Reply(status=status, body=msgspec.json.encode(content), content_type=FULL)
