@@ -2,6 +2,7 @@
 
 EntrepotError
 ├── BadRequest            400  the request cannot be understood
+├── TokenNeeded           401  this is for those who have a token
 ├── NotServed             404  this repository does not serve such a path
 ├── MethodRefused         405  not one of the methods this path has
 ├── TooLarge              413  a request body over its cap
@@ -50,6 +51,10 @@ class EntrepotError(Exception):
 
 class BadRequest(EntrepotError):
     status, code = 400, "bad-request"
+
+
+class TokenNeeded(EntrepotError):
+    status, code = 401, "token-needed"
 
 
 class NotServed(EntrepotError):

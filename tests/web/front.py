@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from entrepot.cache.tally import Tally
 from entrepot.web.access import AccessLog
+from entrepot.web.api import Api, Route
 from entrepot.web.app import App, Lifetime
 from entrepot.web.door import Door, Identity
 from entrepot.web.hot import HotAnswers
@@ -17,6 +18,7 @@ from entrepot.web.ledger import Ledger
 from entrepot.web.proxy import BrokenTransfer, Proxy
 from entrepot.web.sending import Sender
 from entrepot.web.status import Status
+from entrepot.web.tokens import Guard
 from tests.cache.works import Works
 
 HOST = "127.0.0.1:8080"
@@ -49,6 +51,8 @@ class Front:
         warning_header: bool = False,
         body_limit: int = 1000,
         own_via: str = "1.1 us",
+        guard: Guard | None = None,
+        routes: Sequence[Route] = (),
     ) -> None:
         self.works = works
         directory.mkdir(exist_ok=True)
@@ -82,6 +86,7 @@ class Front:
             own_via=own_via,
             request_body_limit=body_limit,
             warning_header=warning_header,
+            guard=guard,
         )
         status = Status(
             door=door,
@@ -96,13 +101,14 @@ class Front:
             proxy=proxy,
             keeper=keeper,
             status=status,
-            door=door,
+            api=Api(routes, door, ledger),
             hot=self.hot,
             sender=self.sender,
             log=self.log,
             generation=works.generation,
             clock=works.clock,
             lifetime=Lifetime(start=self._start, stop=self._stop),
+            guard=guard,
         )
 
     async def _start(self) -> None:

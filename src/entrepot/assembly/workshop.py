@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from entrepot import __version__
 from entrepot.assembly.blueprint import Blueprint
+from entrepot.assembly.tokens import guard_of
 from entrepot.assembly.values import identity_of, repositories_of, upstreams_of
 from entrepot.cache.background import Background
 from entrepot.cache.counters import Counters
@@ -38,6 +39,7 @@ from entrepot.upstream.health import Health
 from entrepot.upstream.settings import ClientSettings
 from entrepot.web.access import AccessLog
 from entrepot.web.app import App, Lifetime
+from entrepot.web.api import Api
 from entrepot.web.control import ControlSocket, Verb
 from entrepot.web.door import Door
 from entrepot.web.hot import HotAnswers
@@ -74,7 +76,7 @@ class Workshop:
         self.tally = Tally(run / "counts", self.counters)
         self.background = Background()
         self.repositories = repositories_of(blueprint)
-        self.sessions = Sessions(private=blueprint.private)
+        self.sessions = Sessions(private=blueprint.private, shared=run / "sessions" if shared else None)
         self.fetcher = self._make_fetcher()
         self._make_engine()
         self._door = Door(identity_of(self._settings))
@@ -149,6 +151,7 @@ class Workshop:
         )
         proxy = Proxy(
             repositories=self.repositories,
+        guard = guard_of(self._blueprint, self.sessions.is_open)
             engine=self.engine,
             door=self._door,
             sender=sender,
@@ -162,10 +165,11 @@ class Workshop:
             warning_header=settings.compat.warning_header,
         )
         return App(
+            guard=guard,
             proxy=proxy,
             keeper=keeper,
             status=self._status,
-            door=self._door,
+            api=Api(self._verbs().routes(), self._door, ledger),
             hot=hot,
             sender=sender,
             log=self.log,
@@ -174,6 +178,7 @@ class Workshop:
             lifetime=Lifetime(start=self.start, stop=self.stop),
         )
 
+            guard=guard,
     # --- life -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -247,7 +252,10 @@ class Workshop:
 
     def verbs(self) -> Mapping[str, Verb]:
         """What the control socket understands."""
-        verbs = Verbs(
+        return self._verbs().table()
+
+    def _verbs(self) -> Verbs:
+        return Verbs(
             operations=self.operations,
             inspection=Inspection(self._kit, self.repositories, self.engine, self.janitor),
             sessions=self.sessions,
@@ -255,7 +263,6 @@ class Workshop:
             about=self._about(),
             settling=SAVE_SECONDS if self._settings.server.workers > 1 else 0.0,
         )
-        return verbs.table()
 
     def _about(self) -> Mapping[str, object]:
         """Which server this is, and where clients reach it."""

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "invalidate": "Have upstream asked again before what is stored is used.",
     "forget": "Drop what is remembered of a package.",
     "accept": "Take other bytes for a file whose digest is remembered.",
+    "token": "Make a token for somebody who may ask.",
     "config": "Check, show and explain the configuration.",
 }
 """Each command and what it does, as the help shows it; the module is `entrepot.cli.<command>`."""

@@ -60,9 +60,9 @@ def serve(
 
 
 def _tidy(data: Path) -> None:
-    """What an ended server left behind: temporary files, claims, counts."""
+    """What an ended server left behind: temporary files, claims, counts, sessions."""
     run = data / "run"
-    for directory in (run / "flights", run / "counts"):
+    for directory in (run / "flights", run / "counts", run / "sessions"):
         for path in directory.glob("*"):
             path.unlink(missing_ok=True)
     try:

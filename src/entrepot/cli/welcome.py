@@ -2,6 +2,7 @@
 
 from entrepot.assembly import Blueprint
 from entrepot.config.names import split_listener
+from entrepot.config.token_check import open_repositories
 
 FIRST_CLIENTS = 2
 """Of each ecosystem; the rest is in the documentation."""
@@ -22,5 +23,8 @@ def welcome(blueprint: Blueprint) -> str:
             lines.append(f"  export {variable}={value.format(url=f'{base}/{name}', host=host)}")
     for name, reason in blueprint.resolved.unavailable.items():
         lines.append(f"{name}: not served: {reason}")
+    if blueprint.settings.tokens:
+        closed = set(blueprint.resolved.upstreams) - open_repositories(blueprint.settings)
+        lines += ["", f"a token is needed for: {', '.join(sorted(closed)) or 'nothing'} (docs/tokens.md)"]
     lines += ["", "or, for one command and without setting anything:  entrepot run -- pip install flask", ""]
     return "\n".join(lines)

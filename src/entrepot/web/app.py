@@ -10,17 +10,18 @@ from entrepot.contracts.board import Generation
 from entrepot.contracts.clock import Clock
 from entrepot.errors import EntrepotError
 from entrepot.web.access import AccessLog
-from entrepot.web.door import Door
+from entrepot.web.api import Api
 from entrepot.web.hot import Hot, HotAnswers, Key
 from entrepot.web.keeping import Keeper
 from entrepot.web.proxy import Proxy
 from entrepot.web.sending import Send, Sender
 from entrepot.web.status import Status
+from entrepot.web.tokens import Guard, Principal
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
-_OWN = {b"/health", b"/ready", b"/metrics", b"/", b"/api"}
+_OWN = {b"/health", b"/ready", b"/metrics", b"/"}
 _SPECIAL = frozenset(
     (b"range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range", b"via")
 )
@@ -45,15 +46,17 @@ class App:
         proxy: Proxy,
         keeper: Keeper,
         status: Status,
-        door: Door,
+        api: Api,
         hot: HotAnswers,
         sender: Sender,
         log: AccessLog,
         generation: Generation,
         clock: Clock,
         lifetime: Lifetime,
+        guard: Guard | None = None,
     ) -> None:
-        self._proxy, self._status, self._door, self._hot = proxy, status, door, hot
+        """`guard`: None where no token is configured."""
+        self._proxy, self._status, self._api, self._hot, self._guard = proxy, status, api, hot, guard
         self._sender, self._log, self._generation, self._clock = sender, log, generation, clock
         self._lifetime, self._keeper = lifetime, keeper
 
@@ -62,7 +65,7 @@ class App:
             await self._live(scope, receive, send)
             return
         began = perf_counter()
-        host = accept = coding = b""
+        host = accept = coding = authorization = b""
         special = scope["method"] != "GET"
         for name, value in scope["headers"]:
             if name == b"host":
@@ -72,25 +75,34 @@ class App:
                 accept = value if not accept else accept + b", " + value
             elif name == b"accept-encoding":
                 coding = value if not coding else coding + b", " + value
+            elif name == b"authorization":
+                # Two of them are no credentials.
+                authorization = value if not authorization else authorization + b", " + value
             elif name in _SPECIAL or name.startswith((b"x-forwarded", b"forwarded")):
                 special = True
         path: bytes = scope["raw_path"]
         key = (path, scope["query_string"], host, accept, coding)
-        hot = self._hot.find(key)
-        if hot is not None and not special:
-            now = self._clock.timestamp()
-            if now < hot.fresh_until and (
-                hot.generation == self._generation.value() or self._keeper.still_current(hot)
-            ):
-                if await self._send_hot(scope, send, key, hot, now, began):
-                    return
-            else:
-                self._hot.drop(key)
-        await self._serve(scope, receive, send, key, began)
+        now = self._clock.timestamp()
+        principal = self._guard.principal_of(authorization, now) if self._guard is not None else None
+        hot = self._find_hot(key, principal, now) if not special else None
+        if hot is None or not await self._send_hot(scope, send, key, hot, principal, now, began):
+            await self._serve(scope, receive, send, key, began, principal)
 
     # --- the short way ----------------------------------------------------------------------------------------------
 
-    async def _send_hot(self, scope: Scope, send: Send, key: Key, hot: Hot, now: float, began: float) -> bool:
+    def _find_hot(self, key: Key, principal: Principal | None, now: float) -> Hot | None:
+        """What may still be given, and to whoever asks."""
+        hot = self._hot.find(key)
+        if hot is None or (principal is not None and hot.repository not in principal.reads):
+            return None
+        if now < hot.fresh_until and (hot.generation == self._generation.value() or self._keeper.still_current(hot)):
+            return hot
+        self._hot.drop(key)
+        return None
+
+    async def _send_hot(
+        self, scope: Scope, send: Send, key: Key, hot: Hot, principal: Principal | None, now: float, began: float
+    ) -> bool:
         """Whether the answer was sent; False when the stored file is not what it was."""
         if hot.body is not None:
             await send(hot.message(now))
@@ -115,8 +127,9 @@ class App:
         self._keeper.used(hot.sha256, now)
         if self._log.enabled:
             client = scope["client"]
+            token = principal.logged if principal is not None else ""
             self._log.add(
-                f'{{"time":"{self._log.stamp()}","client":"{client[0] if client else ""}",{hot.log_head},'
+                f'{{"time":"{self._log.stamp()}","client":"{client[0] if client else ""}"{token},{hot.log_head},'
                 f'"ms":{(perf_counter() - began) * 1000:.2f}}}'
             )
         return True
@@ -131,12 +144,16 @@ class App:
 
     # --- every other request ----------------------------------------------------------------------------------------
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, key: Key, began: float) -> None:
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, key: Key, began: float, principal: Principal | None
+    ) -> None:
         path = key[0]
-        if path in _OWN or path.startswith(b"/api/"):
-            await self._status.serve(scope, send, key[2])
-            return
-        await self._proxy.serve(scope, receive, send, key, began)
+        if path == b"/api" or path.startswith(b"/api/"):
+            await self._api.serve(scope, receive, send, key, began, principal)
+        elif path in _OWN:
+            await self._status.serve(scope, send, key[2], principal)
+        else:
+            await self._proxy.serve(scope, receive, send, key, began, principal)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":

@@ -37,8 +37,9 @@ class Ledger:
         if self._log.enabled:
             client = visit.scope["client"]
             line = self.line(visit, mounted, visit.status, visit.sent, trace)
+            token = visit.principal.logged if visit.principal is not None else ""
             self._log.add(
-                f'{{"time":"{self._log.stamp()}","client":"{client[0] if client else ""}",{line},'
+                f'{{"time":"{self._log.stamp()}","client":"{client[0] if client else ""}"{token},{line},'
                 f'"wait_ms":{max(0.0, visit.started - visit.began) * 1000:.2f},'
                 f'"ms":{(perf_counter() - visit.began) * 1000:.2f}}}'
             )
@@ -61,7 +62,7 @@ class Ledger:
             counts.upstream_bytes += asked.bytes
 
     def line(self, visit: Visit, mounted: Mounted | None, status: int, sent: int, trace: Trace) -> str:
-        """The access log's fields, without time and duration."""
+        """The access log's fields, without time, duration and who asked."""
         path = visit.scope["raw_path"].decode("latin-1")
         fields = [f'"method":{quoted(visit.method)}', f'"path":{quoted(path)}', f'"status":{status}', f'"bytes":{sent}']
         if mounted is not None:

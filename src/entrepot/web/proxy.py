@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -9,8 +10,17 @@ from entrepot.cache.answer import Answer, Stored, Streamed, Trace
 from entrepot.cache.engine import Engine
 from entrepot.cache.repository import Repository
 from entrepot.contracts.clock import Clock
-from entrepot.errors import Absent, BadRequest, EntrepotError, InternalError, LoopDetected, NotServed, NotYet, Withheld
-from entrepot.model.headers import Headers
+from entrepot.errors import (
+    Absent,
+    BadRequest,
+    EntrepotError,
+    InternalError,
+    LoopDetected,
+    NotServed,
+    NotYet,
+    TokenNeeded,
+    Withheld,
+)
 from entrepot.model.resource import Reply, Request, Resource
 from entrepot.web.door import SAFE, SHIELD, Door
 from entrepot.web.hot import Key
@@ -18,7 +28,8 @@ from entrepot.web.keeping import Keeper
 from entrepot.web.ledger import Ledger, cache_status, validated_at
 from entrepot.web.mounts import Mounted, find_mount
 from entrepot.web.sending import Send, Sender
-from entrepot.web.visit import Receive, Visit, ask_of, read_body
+from entrepot.web.tokens import CHALLENGE, HINT, Guard, Principal, kept_private
+from entrepot.web.visit import Receive, Visit, ask_of, headers_of, read_body
 
 _log = logging.getLogger("entrepot")
 
@@ -41,18 +52,29 @@ class Proxy:
         own_via: str,
         request_body_limit: int,
         warning_header: bool,
+        guard: Guard | None = None,
     ) -> None:
         """`own_via`: our Via field; `request_body_limit` in bytes."""
         self._repositories, self._engine, self._door = repositories, engine, door
         self._sender, self._keeper, self._ledger, self._clock = sender, keeper, ledger, clock
         self._knows_session, self._is_own_via, self._own_via = knows_session, is_own_via, own_via
         self._request_body_limit, self._warning_header = request_body_limit, warning_header
+        self._guard = guard
 
-    async def serve(self, scope: Mapping[str, Any], receive: Receive, send: Send, key: Key, began: float) -> None:
+    async def serve(
+        self,
+        scope: Mapping[str, Any],
+        receive: Receive,
+        send: Send,
+        key: Key,
+        began: float,
+        principal: Principal | None = None,
+    ) -> None:
         """Answer one request. What goes wrong before the answer's start becomes an answer; what goes wrong behind it
         breaks the transfer."""
-        headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-        visit = Visit(scope=scope, key=key, began=began, headers=headers, trace=Trace(outcome="error"))
+        headers = headers_of(scope)
+        trace = Trace(outcome="error")
+        visit = Visit(scope=scope, key=key, began=began, headers=headers, principal=principal, trace=trace)
         try:
             try:
                 await self._answer(visit, receive, send)
@@ -85,6 +107,8 @@ class Proxy:
         ask = ask_of(visit, f"{base}{mounted.prefix}", body, mounted.as_of)
         answer = await self._engine.fetch(mounted.repository, resource, ask)
         visit.trace = answer.trace
+        if self._guard is not None and not self._guard.is_open(mounted.repository.name):
+            answer.headers = kept_private(answer.headers)
         try:
             if not self._door.trusts_proxies:
                 # The key of what is hot knows nothing of forwarded fields.
@@ -107,9 +131,19 @@ class Proxy:
             raw_path = visit.scope["raw_path"].decode("ascii")
         except UnicodeDecodeError as error:
             raise BadRequest("the path has bytes that must be percent-encoded") from error
-        mounted = find_mount(raw_path, self._repositories)
+        try:
+            mounted = find_mount(raw_path, self._repositories)
+        except NotServed as error:
+            if visit.principal is not None and visit.principal.problem:
+                # Which repositories there are is told to those who have a token.
+                raise TokenNeeded(f"{visit.principal.problem}; {HINT}") from error
+            raise
         if not self._knows_session(mounted.session):
             raise NotServed("there is no session of that name")
+        if self._guard is not None and visit.principal is not None:
+            # A refusal is told in this ecosystem's words, and booked to no session: anybody can make names up.
+            visit.mounted = replace(mounted, session="")
+            visit.principal = self._guard.admit(visit.principal, mounted, visit.key[2].decode("latin-1"))
         return mounted
 
     def _route(self, visit: Visit, mounted: Mounted) -> Resource | Reply:
@@ -176,6 +210,8 @@ class Proxy:
         if isinstance(error, LoopDetected):
             # Who asked us (ourselves, at the far end of the loop) recognises it by this.
             extra.append(("via", self._own_via))
+        if isinstance(error, TokenNeeded):
+            extra.append(CHALLENGE)
         if error.status == 405:
             extra.append(("allow", getattr(error, "allowed", "GET, HEAD")))
         present = {name.lower() for name, _ in reply.headers}

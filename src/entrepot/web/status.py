@@ -15,6 +15,7 @@ from entrepot.contracts.catalog import Catalog
 from entrepot.errors import EntrepotError, MethodRefused, Refused
 from entrepot.web.door import SAFE, SHIELD, Door
 from entrepot.web.sending import Send
+from entrepot.web.tokens import CHALLENGE, Principal, check_right, known
 
 OUTCOMES = ("hits", "stale", "misses", "joined", "revalidated", "passed", "redirected", "refused", "absent", "errors")
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -34,9 +35,12 @@ class Status:
         self._door, self._catalog, self._blobs, self._totals = door, catalog, blobs, totals
         self._repositories, self._metrics_open = repositories, metrics_open
 
-    async def serve(self, scope: Mapping[str, Any], send: Send, host: bytes) -> None:
+    async def serve(
+        self, scope: Mapping[str, Any], send: Send, host: bytes, principal: Principal | None = None
+    ) -> None:
+        """`principal`: who asks; None where no token is configured."""
         try:
-            status, body, kind = await self._page(scope, host)
+            status, body, kind = await self._page(scope, host, principal)
         except EntrepotError as error:
             status, body, kind = error.status, f"{error}\n".encode(), "text/plain; charset=utf-8"
         headers = [
@@ -47,31 +51,31 @@ class Status:
         ]
         if status == 405:
             headers.append((b"allow", b"GET, HEAD"))
+        if status == 401:
+            headers.append((CHALLENGE[0].encode(), CHALLENGE[1].encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    async def _page(self, scope: Mapping[str, Any], host: bytes) -> tuple[int, bytes, str]:
+    async def _page(self, scope: Mapping[str, Any], host: bytes, principal: Principal | None) -> tuple[int, bytes, str]:
         base = self._door.base(host)
-        path = scope["raw_path"]
         text = "text/plain; charset=utf-8"
         if scope["method"] not in SAFE:
-            if path.startswith(b"/api"):
-                raise _api_refused()
             raise MethodRefused(scope["method"])
-        match path:
+        match scope["raw_path"]:
             case b"/health":
                 return 200, b"ok\n", text
             case b"/ready":
                 return await self._ready(text)
             case b"/metrics":
                 if not self._metrics_open:
-                    raise Refused(
-                        "metrics are on the control socket (`entrepot stats`); metrics.open = true opens them"
-                    )
+                    self._check_scraper(principal)
                 return 200, await asyncio.to_thread(self.metrics), METRICS_TYPE
-            case b"/":
-                return 200, self._welcome(base).encode(), text
-        raise _api_refused()
+        return 200, self._welcome(base, principal).encode(), text
+
+    def _check_scraper(self, principal: Principal | None) -> None:
+        if principal is None:
+            raise Refused("metrics are on the control socket (`entrepot stats`); metrics.open = true opens them")
+        check_right(known(principal), "admin")
 
     async def _ready(self, text: str) -> tuple[int, bytes, str]:
         try:
@@ -81,10 +85,12 @@ class Status:
             return 503, f"not ready: {error}\n".encode(), text
         return 200, b"ready\n", text
 
-    def _welcome(self, base: str) -> str:
+    def _welcome(self, base: str, principal: Principal | None) -> str:
+        """With the repositories that whoever asks may read."""
         lines = [f"Entrepot {__version__}: a verified copy of every package", ""]
         for name, repository in self._repositories.items():
-            lines.append(f"{base}/{name}/   {repository.ecosystem.title}")
+            if principal is None or name in principal.reads:
+                lines.append(f"{base}/{name}/   {repository.ecosystem.title}")
         return "\n".join(lines) + "\n"
 
     def metrics(self) -> bytes:
@@ -125,7 +131,3 @@ class _Collector:
         yield GaugeMetricFamily("entrepot_stored_entries", "Entries", value=entries)
         yield GaugeMetricFamily("entrepot_stored_blobs", "Blobs", value=blobs)
         yield GaugeMetricFamily("entrepot_stored_bytes", "Bytes of blobs", value=size)
-
-
-def _api_refused() -> Refused:
-    return Refused("the interface for programs is on the control socket: use the `entrepot` command on this machine")

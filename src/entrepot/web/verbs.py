@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from entrepot.cache.inspection import Inspection
 from entrepot.cache.operations import Operations
 from entrepot.errors import BadRequest
+from entrepot.web.api import Call, Route
 from entrepot.web.control import Verb
 from entrepot.web.sessions import Sessions
 
@@ -44,6 +45,13 @@ class Verbs:
             "reach": self._reach,
             "sweep": self._sweep,
         }
+
+    def routes(self) -> tuple[Route, ...]:
+        """What can be had by token over HTTP, too."""
+        return (Route(method="GET", path="/api/stats", right="admin", answer=self._told_stats),)
+
+    async def _told_stats(self, call: Call) -> object:
+        return await asyncio.to_thread(self._operations.stats)
 
     async def _ping(self, arguments: Arguments, connection: ExitStack) -> object:
         return self._about

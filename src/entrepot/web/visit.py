@@ -13,6 +13,7 @@ from entrepot.errors import BadRequest, TooLarge
 from entrepot.model.headers import Headers, parse_directives
 from entrepot.web.hot import Key
 from entrepot.web.mounts import Mounted
+from entrepot.web.tokens import Principal
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -25,6 +26,8 @@ class Visit:
     key: Key
     began: float
     headers: Headers
+    principal: Principal | None = None
+    """Who asks; None: no token is configured, and nobody has to be anybody."""
     mounted: Mounted | None = None
     started: float = 0.0
     """When the answer's head was sent, on the clock of `began`; 0: not yet."""
@@ -35,6 +38,20 @@ class Visit:
     @property
     def method(self) -> str:
         return str(self.scope["method"])
+
+    @property
+    def client(self) -> str:
+        """Who asks: the name of a token, else an address."""
+        if self.principal is not None and self.principal.name:
+            return self.principal.name
+        peer = self.scope["client"]
+        return str(peer[0]) if peer else ""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether who asks has the right to have background work start here."""
+        who, mounted = self.principal, self.mounted
+        return who is not None and mounted is not None and mounted.repository.name in who.triggers
 
 
 def ask_of(visit: Visit, base: str, body: bytes, as_of: datetime | None = None) -> ClientAsk:
@@ -57,6 +74,8 @@ def ask_of(visit: Visit, base: str, body: bytes, as_of: datetime | None = None) 
         headers=headers,
         body=body,
         as_of=as_of,
+        client=visit.client,
+        authenticated=visit.trusted,
     )
 
 
@@ -77,6 +96,16 @@ def takes_gzip(field: str) -> bool:
         if name.strip() in ("gzip", "x-gzip", "*"):
             return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return False
+
+
+def headers_of(scope: Mapping[str, Any]) -> Headers:
+    """The request's fields. Credentials are spent at the door: nothing behind it can see them, log them or send them
+    on."""
+    return Headers(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in scope["headers"]
+        if name != b"authorization"
+    )
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
