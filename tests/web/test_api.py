@@ -136,8 +136,8 @@ async def test_pages_of_other_sites_have_no_business_here(api: Front, method: st
 
 
 async def test_our_own_page_and_programs_without_a_site_are_answered(api: Front) -> None:
-    for fields in ({"origin": f"http://{HOST}"}, {"sec_fetch_site": "same-origin"}, {"sec_fetch_site": "none"}):
-        assert (await api.get("/api/echo", authorization=AS_ADMIN, **fields)).status == 200
+    for field in (("origin", f"http://{HOST}"), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "none")):
+        assert (await api.ask("/api/echo", [("host", HOST), ("authorization", AS_ADMIN), field])).status == 200
 
 
 async def test_a_foreign_host_is_misdirected(api: Front) -> None:

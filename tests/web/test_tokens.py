@@ -10,6 +10,7 @@ import pytest
 
 from entrepot.web.sessions import Sessions
 from entrepot.web.tokens import MOST_KNOWN, Guard, Token
+from entrepot.web.visit import headers_of
 from tests.cache.works import Works, page, works_in
 from tests.fakes import NOON
 from tests.web.front import HOST, Front, Got
@@ -269,6 +270,11 @@ async def test_credentials_of_clients_go_nowhere(closed: Front) -> None:
     asked = closed.works.fetcher.asks
     assert {ask.method for ask in asked} >= {"GET", "POST"}
     assert all("authorization" not in ask.headers and READER not in repr(ask) for ask in asked)
+
+
+def test_nothing_behind_the_door_sees_credentials() -> None:
+    told = headers_of({"headers": [(b"accept", b"a/b"), (b"authorization", b"Bearer x"), (b"authorization", b"y")]})
+    assert list(told) == [("accept", "a/b")]
 
 
 async def test_the_log_has_the_name_of_the_token_and_never_the_token(closed: Front) -> None:
