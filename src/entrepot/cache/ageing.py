@@ -15,6 +15,8 @@ from entrepot.cache.repository import Repository
 from entrepot.cache.sightings import Sightings, counts_seen, name_of
 from entrepot.cache.views import Source
 from entrepot.contracts.catalog import Sighting
+from entrepot.errors import Absent
+from entrepot.model.entry import Entry
 from entrepot.model.resource import Kind, Resource
 from entrepot.policy.cooldown import Cooldown, Dated
 from entrepot.policy.gate import Gate
@@ -182,7 +184,7 @@ class Ages:
             fact = await self._documents.learn(repository, resource)
         if fact is None:
             # Upstream will be asked about it, or not be; only what is stored could go out although nobody lists it.
-            if self._documents.find_entry(repository, resource) is None:
+            if self._stored(repository, resource) is None:
                 return None
             fact = FileFact("", "", package=resource.about, version=resource.version)
         dated = Dated(published=fact.published, source="registry")
@@ -194,12 +196,19 @@ class Ages:
     async def _authored(self, repository: Repository, resource: Resource, stored_only: bool) -> _Aged:
         """By the date of a document of its own, and by the list in which it appeared."""
         package, version = resource.about, resource.version
-        published = await self._dates.of(repository, package, version, stored_only=stored_only)
+        try:
+            published = await self._dates.of(repository, package, version, stored_only=stored_only)
+        except Absent:
+            # What is stored could still go out, although upstream has it no more.
+            if self._stored(repository, resource) is None:
+                raise
+            published = None
         dated = Dated(published=published, source="author", baseline=True)
         if repository.gate.cooldown is not None:
             seen = self._sightings.of_one(repository, package, version)
             listed = repository.ecosystem.announced_in(package, version)
-            if seen is None and listed is not None and self._sightings.was_read(repository, listed):
+            unlisted = seen is None and listed is not None and self._sightings.was_read(repository, listed)
+            if listed is not None and unlisted and published is not None:
                 await self._sightings.found_unlisted(repository, listed, version)
                 seen = self._sightings.of_one(repository, package, version)
             dated = _with(dated, seen)
@@ -224,14 +233,18 @@ class Ages:
         remembered = self._kit.catalog.find_remembered(repository.name, resource.stored_key)
         if remembered is not None:
             return remembered.first_seen
-        entry = self._documents.find_entry(repository, resource)
-        if entry is not None and entry.gone_at is None:
+        entry = self._stored(repository, resource)
+        if entry is not None:
             return entry.stored_at
         if stored_only:
             return None
         await self._documents.probe(repository, resource)
         now: datetime = self._kit.clock.now()
         return now
+
+    def _stored(self, repository: Repository, resource: Resource) -> Entry | None:
+        entry = self._documents.find_entry(repository, resource)
+        return entry if entry is not None and entry.gone_at is None else None
 
 
 class _Judge:

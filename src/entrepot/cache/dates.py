@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from entrepot.cache.documents import Documents
@@ -10,7 +11,7 @@ from entrepot.cache.facts import FileFact, guarded
 from entrepot.cache.repository import Repository
 from entrepot.cache.sightings import name_of
 from entrepot.contracts.ecosystem import Ecosystem
-from entrepot.errors import EntrepotError, StoreFailure, UpstreamFailure, UpstreamStatus
+from entrepot.errors import Absent, BadContent, EntrepotError, NotCached, UnreadableIndex, UpstreamStatus
 from entrepot.model.release import Document, Release
 from entrepot.model.resource import Resource
 
@@ -38,8 +39,10 @@ class Dates:
             async with turns:
                 if failures:
                     return
+                date = None
                 try:
-                    date = await self.of(repository, fact.package, fact.version, stored_only=stored_only)
+                    with suppress(Absent):
+                        date = await self.of(repository, fact.package, fact.version, stored_only=stored_only)
                 except EntrepotError as error:
                     failures.append(error)
                     return
@@ -53,7 +56,8 @@ class Dates:
         return found
 
     async def of(self, repository: Repository, package: str, version: str, *, stored_only: bool) -> datetime | None:
-        """The date of one version; None where upstream has none, or none that can be read."""
+        """The date of one version; None where nobody tells it. Raises Absent where upstream has no such version, and
+        UpstreamFailure."""
         resource = repository.ecosystem.dated_by(package, version)
         if resource is None:
             return None
@@ -73,16 +77,16 @@ class Dates:
     ) -> datetime | None:
         try:
             source = await self._documents.bring(repository, resource, stored_only=stored_only)
-        except (UpstreamFailure, StoreFailure) as error:
+        except (NotCached, BadContent):
+            return None
+        except UpstreamStatus as error:
             if _is_about_this_one(error):
                 return None
             raise
-        except EntrepotError:
-            return None
         try:
             subject = f"{repository.name}/{resource.key}"
             releases = guarded(_releases, subject, repository.ecosystem, source.document())
-        except EntrepotError:
+        except UnreadableIndex:
             return None
         finally:
             source.blob.close()
@@ -93,10 +97,8 @@ def _releases(ecosystem: Ecosystem, document: Document) -> list[Release]:
     return list(ecosystem.releases(document))
 
 
-def _is_about_this_one(error: EntrepotError) -> bool:
+def _is_about_this_one(error: UpstreamStatus) -> bool:
     """Whether upstream refused this document, which tells nothing of its health."""
-    if not isinstance(error, UpstreamStatus):
-        return False
     return 400 <= error.upstream_status < 500 and error.upstream_status not in _MAY_PASS
 
 
