@@ -11,6 +11,7 @@ from entrepot import __version__
 from entrepot.assembly.blueprint import Blueprint
 from entrepot.assembly.tokens import guard_of
 from entrepot.assembly.values import identity_of, repositories_of, upstreams_of
+from entrepot.cache.ageing import Ages
 from entrepot.cache.background import Background
 from entrepot.cache.counters import Counters
 from entrepot.cache.derived import DerivedBlobs
@@ -38,8 +39,8 @@ from entrepot.upstream.client import AiohttpFetcher
 from entrepot.upstream.health import Health
 from entrepot.upstream.settings import ClientSettings
 from entrepot.web.access import AccessLog
-from entrepot.web.app import App, Lifetime
 from entrepot.web.api import Api
+from entrepot.web.app import App, Lifetime
 from entrepot.web.control import ControlSocket, Verb
 from entrepot.web.door import Door
 from entrepot.web.hot import HotAnswers
@@ -122,7 +123,8 @@ class Workshop:
         self.flights = Flights(kit, self._board, self.generation, self.background)
         documents = Documents(kit, self.flights, FactBook(derived), soundness, self.counters)
         views = Views(derived, self._board, self._settings.limits.views)
-        indexes = Indexes(documents, views, self.counters)
+        ages = Ages(kit, documents)
+        indexes = Indexes(documents, views, self.counters, ages)
         self.engine = Engine(
             kit, self.flights, documents, indexes, soundness, self.counters, flight.range_wait, NoTriggers()
         )
@@ -149,9 +151,9 @@ class Workshop:
             counters=self.counters,
             ledger=ledger,
         )
+        guard = guard_of(self._blueprint, self.sessions.is_open)
         proxy = Proxy(
             repositories=self.repositories,
-        guard = guard_of(self._blueprint, self.sessions.is_open)
             engine=self.engine,
             door=self._door,
             sender=sender,
@@ -163,9 +165,9 @@ class Workshop:
             own_via=self.fetcher.via,
             request_body_limit=settings.limits.request_body,
             warning_header=settings.compat.warning_header,
+            guard=guard,
         )
         return App(
-            guard=guard,
             proxy=proxy,
             keeper=keeper,
             status=self._status,
@@ -176,9 +178,9 @@ class Workshop:
             generation=self.generation,
             clock=self._clock,
             lifetime=Lifetime(start=self.start, stop=self.stop),
+            guard=guard,
         )
 
-            guard=guard,
     # --- life -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
