@@ -13,7 +13,8 @@ from entrepot.model.entry import Blob, Entry, Fingerprint, Remembered
 from entrepot.model.headers import Headers
 
 Value = str | bytes | int | float | None
-Statement = tuple[str, Sequence[Value]]
+Values = Sequence[Value] | Mapping[str, Value]
+Statement = tuple[str, Values]
 Row = tuple[Any, ...]
 """As the driver hands it over; the functions below give it types."""
 
@@ -125,11 +126,11 @@ def moment_of(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _maybe_moment_of(microseconds: int | None) -> datetime | None:
+def maybe_moment_of(microseconds: int | None) -> datetime | None:
     return None if microseconds is None else moment_of(microseconds)
 
 
-def _maybe_microseconds_of(moment: datetime | None) -> int | None:
+def maybe_microseconds_of(moment: datetime | None) -> int | None:
     return None if moment is None else microseconds_of(moment)
 
 
@@ -162,11 +163,11 @@ def entry_of(row: Row) -> Entry:
         upstream=upstream,
         stored_at=moment_of(stored_at),
         validated_at=moment_of(validated_at),
-        next_check_at=_maybe_moment_of(next_check_at),
+        next_check_at=maybe_moment_of(next_check_at),
         failures=failures,
         published=bool(published),
         expired=bool(expired),
-        gone_at=_maybe_moment_of(gone_at),
+        gone_at=maybe_moment_of(gone_at),
         package=package,
         version=version,
     )
@@ -226,11 +227,11 @@ def put_entry(entry: Entry) -> Statement:
         entry.upstream,
         microseconds_of(entry.stored_at),
         microseconds_of(entry.validated_at),
-        _maybe_microseconds_of(entry.next_check_at),
+        maybe_microseconds_of(entry.next_check_at),
         entry.failures,
         entry.published,
         entry.expired,
-        _maybe_microseconds_of(entry.gone_at),
+        maybe_microseconds_of(entry.gone_at),
         entry.package,
         entry.version,
     )

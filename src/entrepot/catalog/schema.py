@@ -129,6 +129,39 @@ sightings = Table(
     sqlite_with_rowid=False,
 )
 
+leases = Table(
+    "leases",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("last_success_at", BigInteger),
+    Column("last_failure_at", BigInteger),
+    Column("failures", Integer, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("written_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+fills = Table(
+    "fills",
+    metadata,
+    Column("key", Text, primary_key=True),  # that of its lease, too
+    Column("repository", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("accept", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("state", Text, nullable=False),  # the values of FillState
+    Column("created_at", BigInteger, nullable=False),
+    Index("fills_by_state", "state", "created_at"),
+    sqlite_with_rowid=False,
+)
+
 # One row, kept by triggers: counting a million rows would take longer than anybody who asks wants to wait.
 totals = Table(
     "totals",

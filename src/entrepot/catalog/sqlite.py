@@ -154,7 +154,7 @@ class SqliteCatalog:
         return rows.sightings_of(((*name, at) for name, at in seen.items()), readings)
 
     def _seen(self, statement: str, repository: str, package: str, *version: str) -> _Seen:
-        stored = self._read(statement, (repository, package, *version))
+        stored = self.read(statement, (repository, package, *version))
         seen = {(place, name): at for place, name, at in stored}
         pending = self._sightings.get((repository, package))
         for (place, name), at in pending[0].items() if pending else ():
@@ -175,7 +175,7 @@ class SqliteCatalog:
     def _entries_of(self, repository: str, prefix: str) -> Iterator[Entry]:
         """Page by page, so that no long read keeps the log from being emptied."""
         start = prefix
-        while page := self._rows(rows.FIND_ENTRIES, (repository, start, _PAGE_OF_ENTRIES)):
+        while page := self.read_apart(rows.FIND_ENTRIES, (repository, start, _PAGE_OF_ENTRIES)):
             for entry in map(rows.entry_of, page):
                 if not entry.key.startswith(prefix):
                     return
@@ -185,29 +185,29 @@ class SqliteCatalog:
     def _repositories(self) -> Iterator[str]:
         name: str | None = ""
         while name is not None:
-            ((name,),) = self._rows(rows.NEXT_REPOSITORY, (name,))
+            ((name,),) = self.read_apart(rows.NEXT_REPOSITORY, (name,))
             if name is not None:
                 yield name
 
     def versions_since(self, repository: str, since: datetime, limit: int) -> list[StoredVersion]:
-        found = self._rows(rows.VERSIONS_SINCE, (repository, rows.microseconds_of(since), limit))
+        found = self.read_apart(rows.VERSIONS_SINCE, (repository, rows.microseconds_of(since), limit))
         return [rows.stored_version_of(row) for row in found]
 
     def versions_after(self, repository: str, package: str, version: str, limit: int) -> list[StoredVersion]:
-        found = self._rows(rows.VERSIONS_AFTER, (repository, package, version, limit))
+        found = self.read_apart(rows.VERSIONS_AFTER, (repository, package, version, limit))
         return [rows.stored_version_of(row) for row in found]
 
     def usage(self, limit: int) -> list[Usage]:
-        return [rows.usage_of(row) for row in self._rows(rows.FIND_USAGE, (limit,))]
+        return [rows.usage_of(row) for row in self.read_apart(rows.FIND_USAGE, (limit,))]
 
     def is_used(self, sha256: str) -> bool:
-        return bool(self._rows(rows.FIND_MAKINGS, (rows.digest_of(sha256),)))
+        return bool(self.read_apart(rows.FIND_MAKINGS, (rows.digest_of(sha256),)))
 
     def remembered_keys(self, repository: str, package: str) -> list[str]:
-        return [key for (key,) in self._rows(rows.FIND_REMEMBERED_KEYS, (repository, package))]
+        return [key for (key,) in self.read_apart(rows.FIND_REMEMBERED_KEYS, (repository, package))]
 
     def totals(self) -> tuple[int, int, int]:
-        found = self._rows(rows.FIND_TOTALS, ())
+        found = self.read_apart(rows.FIND_TOTALS, ())
         if not found:
             raise StoreFailure(f"{self._path.name}: its totals are missing")
         entries, blobs, blob_bytes = found[0]
@@ -354,6 +354,29 @@ class SqliteCatalog:
         self._writer.join()
         self._reader.close()
 
+    # --------------------------------------------------------------------------------- for the other tables of the file
+
+    async def write(self, *statements: Statement) -> list[Row]:
+        """All of them in one transaction; what they returned."""
+        write, done = self._submit(statements)
+        await done
+        return write.found
+
+    def read(self, statement: str, values: rows.Values = ()) -> list[Row]:
+        """A few rows, in the caller's thread."""
+        try:
+            return self._reader.execute(statement, values).fetchall()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise failure_of(self._path, error) from error
+
+    def read_apart(self, statement: str, values: rows.Values = ()) -> list[Row]:
+        """On a connection of its own, because it may take long and run in any thread."""
+        try:
+            with closing(connect(self._path, busy_seconds=1)) as connection:
+                return connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise failure_of(self._path, error) from error
+
     def _submit(
         self, statements: Sequence[Statement], *, with_uses: bool = False
     ) -> "tuple[Write, asyncio.Future[None]]":
@@ -368,18 +391,3 @@ class SqliteCatalog:
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise failure_of(self._path, error) from error
         return row
-
-    def _read(self, statement: str, values: Sequence[rows.Value]) -> list[Row]:
-        """A few rows, in the caller's thread."""
-        try:
-            return self._reader.execute(statement, values).fetchall()
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise failure_of(self._path, error) from error
-
-    def _rows(self, statement: str, values: Sequence[rows.Value]) -> list[Row]:
-        """On a connection of its own, because it may take long and run in any thread."""
-        try:
-            with closing(connect(self._path, busy_seconds=1)) as connection:
-                return connection.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise failure_of(self._path, error) from error

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from entrepot.catalog.rows import Statement, put_use
+from entrepot.catalog.rows import Row, Statement, put_use
 from entrepot.errors import StoreFailure
 
 K = TypeVar("K")
@@ -30,6 +30,8 @@ class Write:
     """Whether the uses noted so far are stored with it."""
     uncover: list[Callable[[], None]] = field(default_factory=list)
     """Called when the file, and no longer the overlay, is to be asked."""
+    found: list[Row] = field(default_factory=list)
+    """What its statements returned, when it is done."""
 
     def settle(self, failure: StoreFailure | None) -> None:
         """Runs in the event loop's thread."""
@@ -140,7 +142,7 @@ class Writer:
         uses = self._take_uses() if any(write.with_uses for write in batch) else {}
         failure = None
         try:
-            self._transact([*(put_use(*use) for use in uses.items()), *_statements_of(batch)])
+            self._transact([put_use(*use) for use in uses.items()], batch)
         except (sqlite3.Error, ValueError, OverflowError) as error:
             for sha256, at in uses.items():
                 self._uses.setdefault(sha256, at)
@@ -157,13 +159,15 @@ class Writer:
         """Item by item, because the event loop may be adding at the same time."""
         return dict(self._uses.popitem() for _ in range(len(self._uses)))
 
-    def _transact(self, statements: Sequence[Statement]) -> None:
-        if not statements:
+    def _transact(self, uses: Sequence[Statement], batch: Sequence[Write]) -> None:
+        if not uses and not any(write.statements for write in batch):
             return
         self._begin()
         try:
-            for statement, values in statements:
+            for statement, values in uses:
                 self._connection.execute(statement, values)
+            for write in batch:
+                write.found = [row for one in write.statements for row in self._connection.execute(*one)]
             self._connection.execute("COMMIT")
         finally:
             # Still open only when something failed; a full disk may have rolled it back already.
@@ -185,10 +189,6 @@ class Writer:
 
 def is_busy(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def _statements_of(batch: Sequence[Write]) -> list[Statement]:
-    return [statement for write in batch for statement in write.statements]
 
 
 def _settle(write: Write, failure: StoreFailure | None) -> None:
