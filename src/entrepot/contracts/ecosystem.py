@@ -13,6 +13,7 @@ from entrepot.model.listing import Listing
 from entrepot.model.names import ReservedNames
 from entrepot.model.release import Document, Release, ReleaseFile, Rendered
 from entrepot.model.resource import Reply, Request, Resource
+from entrepot.model.versions import NATURAL, VersionOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,7 @@ class Ecosystem(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     purl_types: ClassVar[tuple[str, ...]] = ()
+    versions: ClassVar[VersionOrder] = NATURAL
     passes: ClassVar[tuple[Pass, ...]] = ()
     clients: ClassVar[tuple[Client, ...]] = ()
     lockfiles: ClassVar[tuple[Lockfile, ...]] = ()
@@ -140,6 +142,10 @@ class Ecosystem(ABC):
     def package_of(self, namespace: str, name: str) -> str:
         """The native name, as in `Resource.about`, of what a package URL calls so. Raises BadRequest."""
         return f"{namespace}/{name}" if namespace else name
+
+    def pattern_of(self, glob: str) -> str:
+        """A glob on names as people spell them, made one on native names."""
+        return glob
 
     def spelled(self, package: str) -> str:
         """How a package's native name stands in the keys of its files."""

@@ -16,6 +16,7 @@ from entrepot.model.names import ReservedNames
 from entrepot.model.paths import decode_segment, encode_segment
 from entrepot.model.release import Document, Location, Release, ReleaseFile
 from entrepot.model.resource import BASE, Kind, Request, Resource
+from entrepot.model.versions import NATURAL, VersionOrder
 
 _QUERY = re.compile(r"[!\"$-~]*\Z")
 
@@ -27,6 +28,7 @@ class Generic(Ecosystem):
     title: ClassVar[str] = "Plain files"
     token_hint: ClassVar[str] = "send it as a password: curl --user me:TOKEN, or a line in ~/.netrc"
     purl_types: ClassVar[tuple[str, ...]] = ("generic",)
+    versions: ClassVar[VersionOrder] = NATURAL
     limits: ClassVar[Limits] = Limits(parsed_index_bytes=64 << 20)
     clients: ClassVar[tuple[Client, ...]] = (
         Client(name="curl", command="curl", setup="curl -fLO {url}/path/to/file"),

@@ -38,7 +38,7 @@ from entrepot.model.paths import decode_segment
 from entrepot.model.patterns import Glob, parse_glob
 from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
 from entrepot.model.resource import BASE, Kind, Reply, Request, Resource
-from entrepot.model.versions import parse_go_version
+from entrepot.model.versions import GO, VersionOrder, parse_go_version
 
 # strconv.ParseBool: the words with which clients say `Disable-Module-Fetch`.
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
@@ -67,6 +67,7 @@ class Golang(Ecosystem):
         "put it into ~/.netrc (machine {machine} login me password TOKEN); go sends it over https only"
     )
     purl_types: ClassVar[tuple[str, ...]] = ("golang",)
+    versions: ClassVar[VersionOrder] = GO
     dates: ClassVar[Literal["registry", "author", "none"]] = "author"
     limits: ClassVar[Limits] = Limits(parsed_index_bytes=64 << 20, artifact_bytes=MAX_ZIP_BYTES)
     lockfiles: ClassVar[tuple[Lockfile, ...]] = (Lockfile(name="go.sum", remedy="go.sum never names an address."),)

@@ -26,7 +26,7 @@ from entrepot.model.headers import split_list
 from entrepot.model.names import ReservedNames
 from entrepot.model.release import Document, Release, ReleaseFile, Rendered
 from entrepot.model.resource import Kind, Reply, Request, Resource
-from entrepot.model.versions import parse_semver
+from entrepot.model.versions import SEMVER, VersionOrder, parse_semver
 
 _ATTESTATIONS_TTL = 86400.0
 _QUALITY = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\Z")
@@ -40,6 +40,7 @@ class Npm(Ecosystem):
     title: ClassVar[str] = "npm"
     token_hint: ClassVar[str] = "npm config set //{host}/:_authToken TOKEN"
     purl_types: ClassVar[tuple[str, ...]] = ("npm",)
+    versions: ClassVar[VersionOrder] = SEMVER
     passes: ClassVar[tuple[Pass, ...]] = (
         Pass("GET", re.compile(SEARCH)),
         Pass("POST", re.compile(BULK)),

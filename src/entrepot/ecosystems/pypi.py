@@ -5,6 +5,7 @@ from urllib.parse import quote, urljoin
 
 import msgspec
 from packageurl.contrib.purl2url import get_repo_url
+from packaging.utils import canonicalize_name
 
 from entrepot.contracts.ecosystem import Ecosystem, View
 from entrepot.ecosystems.pypi_clients import CLIENTS, LOCKFILES
@@ -18,6 +19,7 @@ from entrepot.ecosystems.pypi_places import Places, link_of
 from entrepot.errors import Absent, BadRequest, EntrepotError, MethodRefused, NotServed, UnreadableIndex
 from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
 from entrepot.model.resource import BASE, Kind, Reply, Request, Resource
+from entrepot.model.versions import PEP440
 
 LEGACY = "legacy"
 """The form of the JSON API: the only one whose links cannot be relative."""
@@ -32,6 +34,7 @@ class Pypi(Ecosystem):
     title = "Python packages (PyPI)"
     token_hint = "put it into the address of the index (//me:TOKEN@{host}/), or into ~/.netrc"
     purl_types = ("pypi",)
+    versions = PEP440
     clients = CLIENTS
     lockfiles = LOCKFILES
 
@@ -42,6 +45,9 @@ class Pypi(Ecosystem):
 
     def names_our_address(self, form: str) -> bool:
         return form == LEGACY
+
+    def pattern_of(self, glob: str) -> str:
+        return canonicalize_name(glob)
 
     def package_of(self, namespace: str, name: str) -> str:
         return project_of(name)

@@ -1,6 +1,6 @@
 """Patterns people write in configuration, matched in time that no pattern can blow up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -10,6 +10,7 @@ from entrepot.errors import ConfigError
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
+_EVERY, _NEVER = r"[\x{0}-\x{10ffff}]", r"[^\x{0}-\x{10ffff}]"
 
 
 class Regex(Protocol):
@@ -32,11 +33,49 @@ def parse_regex(text: str, subject: str) -> Regex:
         ) from error
 
 
+class RegexSet:
+    """Many expressions, looked for all at once."""
+
+    def __init__(self, expressions: Sequence[str]) -> None:
+        """The expressions are ones that `parse_regex` takes."""
+        self._count = len(expressions)
+        # The last one always matches: where it is not found, the engine had too little memory to look.
+        self._set = _compile_set([*expressions, "(?s:.*)"])
+
+    def candidates(self, text: str) -> Sequence[int]:
+        """The positions of those that match the whole text; of all, where they are too large to be looked for at
+        once."""
+        found = self._set.Match(text) if self._set is not None else None
+        if not found or self._count not in found:
+            return range(self._count)
+        return sorted(position for position in found if position != self._count)
+
+
+class _Set(Protocol):
+    def Match(self, text: str, /) -> list[int] | None: ...  # noqa: N802 - its name in RE2
+
+
+def _compile_set(expressions: Iterable[str]) -> _Set | None:
+    """None where the engine cannot take them all together."""
+    found = re2.Set.FullMatchSet(_OPTIONS)
+    try:
+        for expression in expressions:
+            found.Add(expression)
+        found.Compile()
+    except re2.error:
+        return None
+    return cast(_Set, found)
+
+
 @dataclass(frozen=True, slots=True)
 class _Any:
     """`?`, or `*` when it is a star."""
 
     star: bool
+
+    @property
+    def expression(self) -> str:
+        return "[^/]*" if self.star else "[^/]"
 
     def matches(self, character: str) -> bool:
         return character != "/"
@@ -49,6 +88,14 @@ class _OneOf:
     ranges: tuple[tuple[str, str], ...]
     negated: bool = False
     star: bool = False
+
+    @property
+    def expression(self) -> str:
+        # A range that ends before it begins is no mistake in Go: it has no characters.
+        ranges = [rf"\x{{{ord(low):x}}}-\x{{{ord(high):x}}}" for low, high in self.ranges if low <= high]
+        if not ranges:
+            return _EVERY if self.negated else _NEVER
+        return f"[{'^' if self.negated else ''}{''.join(ranges)}]"
 
     def matches(self, character: str) -> bool:
         return any(low <= character <= high for low, high in self.ranges) != self.negated
@@ -63,6 +110,11 @@ class Glob:
 
     pattern: str
     tokens: tuple[_Token, ...]
+
+    @property
+    def expression(self) -> str:
+        """The same as an expression of RE2."""
+        return "".join(token.expression for token in self.tokens)
 
     def matches(self, text: str) -> bool:
         """Whether the whole text matches. Takes at most len(pattern) * len(text) steps."""
