@@ -13,6 +13,7 @@ from entrepot.config.secrets import read_secret
 from entrepot.config.settings import Settings
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.contracts.ecosystem import Limits as EcosystemLimits
+from entrepot.model.names import Reservation, ReservedNames, parse_reservation
 from entrepot.upstream.settings import Auth, AuthKind, Secret, UpstreamSettings
 from entrepot.web.door import Identity
 
@@ -22,7 +23,8 @@ def repositories_of(blueprint: Blueprint) -> dict[str, Repository]:
     made = {}
     for name, upstreams in blueprint.resolved.upstreams.items():
         settings = blueprint.settings.repositories[name]
-        ecosystem = blueprint.ecosystems[settings.ecosystem](blueprint.resolved.options[name])
+        reserved = reserved_names(blueprint, name)
+        ecosystem = blueprint.ecosystems[settings.ecosystem](blueprint.resolved.options[name], reserved)
         made[name] = Repository(
             name=name,
             ecosystem=ecosystem,
@@ -30,8 +32,24 @@ def repositories_of(blueprint: Blueprint) -> dict[str, Repository]:
             rules=rules_of(settings, ecosystem),
             limits=limits_of(blueprint.settings, ecosystem),
             verify_always=settings.verify == "always",
+            reserved=reserved,
         )
     return made
+
+
+def reserved_names(blueprint: Blueprint, name: str) -> ReservedNames:
+    """The names that a repository keeps: its own, and those that any upstream for the same packages owns, also where
+    that upstream belongs to another repository. Raises ConfigError."""
+    settings = blueprint.settings.repositories
+    own, ecosystem = settings[name], settings[name].ecosystem
+    types = blueprint.ecosystems[ecosystem].purl_types
+    found = [parse_reservation(text, types, f"repositories.{name}.reserved") for text in own.reserved]
+    for repository, upstreams in blueprint.resolved.upstreams.items():
+        if settings[repository].ecosystem != ecosystem:
+            continue
+        for upstream in upstreams:
+            found += [Reservation(text, f'upstreams.{upstream.name}.owns "{text}"') for text in upstream.settings.owns]
+    return ReservedNames(tuple(dict.fromkeys(found)))
 
 
 def rules_of(settings: RepositorySettings, ecosystem: Ecosystem) -> FreshnessRules:

@@ -6,6 +6,7 @@ from entrepot.cache.contact import check_contact
 from entrepot.cache.decoding import ACCEPTED
 from entrepot.cache.facts import FileFact
 from entrepot.cache.flight import Flight
+from entrepot.cache.naming import candidates
 from entrepot.cache.noting import note_down
 from entrepot.cache.order import Kit, Order, url_of
 from entrepot.contracts.fetcher import Ask, UpstreamReply
@@ -86,32 +87,30 @@ class Asking:
             except Absent as error:
                 absent = absent or error
                 continue
-            self.upstream = upstream
-            await self._own(upstream, reply)
+            owner = await self._own(upstream, reply)
+            if owner != upstream:
+                await reply.close()
+                reply = await self._ask_one(owner, location, no_cache)
+            self.upstream = owner
             return reply
         raise absent or Absent(self._order.subject)
 
     def _candidates(self) -> tuple[str, ...]:
-        order = self._order
-        package = order.resource.about
-        if order.resource.upstream:
-            return (order.resource.upstream,)
-        reserved = tuple(name for name in order.repository.upstreams if self._kit.fetcher.owns(name, package))
-        if reserved or len(order.repository.upstreams) == 1:
-            return reserved or order.repository.upstreams
-        owner = self._kit.catalog.find_owner(order.repository.name, package) if package else None
-        return (owner,) if owner in order.repository.upstreams else order.repository.upstreams
+        return candidates(self._kit, self._order.repository, self._order.resource)
 
-    async def _own(self, upstream: str, reply: UpstreamReply) -> None:
+    async def _own(self, upstream: str, reply: UpstreamReply) -> str:
+        """The upstream that owns the package now: this one, unless another answered a request beside this one first."""
         order = self._order
         if not order.resource.about or len(order.repository.upstreams) == 1:
-            return
+            return upstream
         try:
             put = self._kit.catalog.put_owner(order.repository.name, order.resource.about, upstream)
             await note_down(put, order.subject)
+            left = self._candidates()
         except BaseException:
             await reply.close()
             raise
+        return left[0] if len(left) == 1 else upstream
 
     async def _ask_one(self, upstream: str, location: Location | None, no_cache: bool) -> UpstreamReply:
         order = self._order

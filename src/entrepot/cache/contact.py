@@ -1,7 +1,7 @@
 """Whether upstream may be asked at all. Everything that sends a request asks here first, so offline opens no socket."""
 
 from entrepot.cache.repository import Repository
-from entrepot.errors import Absent, EntrepotError, NotCached
+from entrepot.errors import Absent, EntrepotError, NotCached, PolicyRefused
 from entrepot.model.resource import Resource
 
 
@@ -13,6 +13,8 @@ def check_contact(repository: Repository, resource: Resource) -> None:
 
 def offline_miss(repository: Repository, resource: Resource) -> EntrepotError:
     subject = f"{repository.name}/{resource.key}"
+    if repository.sealed is not None:
+        return PolicyRefused(subject, repository.sealed.reason, repository.sealed.rule)
     if repository.offline_miss == 404:
         return Absent(subject, asked=False)
     return NotCached(f"{subject}: not stored, and the repository is offline")

@@ -12,6 +12,7 @@ from entrepot.cache.facts import FactBook, Facts, FileFact
 from entrepot.cache.flight import Flight, FlightReader, Head
 from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import RECENT_SECONDS, is_fresh, negative_lifetime
+from entrepot.cache.naming import is_foreign
 from entrepot.cache.order import Kit, Order, all_identities
 from entrepot.cache.plan import Keep
 from entrepot.cache.repository import Repository
@@ -200,6 +201,8 @@ class Documents:
         only bytes that a published digest vouches for need not."""
         if entry.is_absence:
             return entry if entry.upstream == all_identities(self._kit.fetcher, repository) else None
+        if is_foreign(self._kit.fetcher, repository, resource, entry):
+            return None if resource.kind is Kind.ARTIFACT else replace(entry, expired=True)
         if any(self._kit.fetcher.identity(name) == entry.upstream for name in repository.upstreams):
             return entry
         if resource.kind is Kind.ARTIFACT:
@@ -235,7 +238,7 @@ class MemoryBlob:
 
     def __init__(self, body: bytes) -> None:
         self._body = body
-        self.sha256, self.size_bytes = hashlib.sha256(body).hexdigest(), len(body)
+        self.sha256, self.size_bytes, self.path = hashlib.sha256(body).hexdigest(), len(body), ""
 
     def read_now(self, offset: int, size: int) -> bytes | None:
         return self._body[offset : offset + size]

@@ -16,6 +16,7 @@ from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import negative_lifetime
 from entrepot.cache.indexes import Indexes
 from entrepot.cache.judging import Case, Misses, direct, is_live, open_case
+from entrepot.cache.naming import check_leaving, sealed
 from entrepot.cache.order import Kit, Order
 from entrepot.cache.passing import Passing
 from entrepot.cache.patience import first_word
@@ -50,18 +51,19 @@ class Engine:
         self._passing = Passing(kit)
         self._beginnings = Beginnings(documents, soundness)
         self._standing = Standing(kit, documents, soundness)
-        self._misses = Misses(triggers)
+        self._misses = Misses(triggers, kit.fetcher)
         self.absences = Absences(kit.clock)
 
     async def fetch(self, repository: Repository, resource: Resource, ask: ClientAsk) -> Answer:
         """The answer to one request. Raises what a client is to be told instead."""
-        case = open_case(repository, resource)
+        case = self._open(repository, resource)
         if case.direct:
+            check_leaving(self._kit.fetcher, case.repository, resource, case.direct)
             return direct(case)
         if resource.kind is Kind.PASS:
             counts = self._counters.of(repository.name)
             return await self._passing.forward(case.repository, resource, ask.method, ask.headers, ask.body, counts)
-        if resource.cached_only or repository.rules.network == "offline":
+        if resource.cached_only or case.repository.rules.network == "offline":
             ask = replace(ask, wish=replace(ask.wish, stored_only=True))
         if case.resource.kind is Kind.INDEX:
             return await self._fetch_index(case, ask)
@@ -69,7 +71,7 @@ class Engine:
 
     async def fill(self, repository: Repository, resource: Resource) -> None:
         """Have it stored, whatever a miss gets. Raises what makes that impossible."""
-        case = open_case(repository, resource)
+        case = self._open(repository, resource)
         repository, resource = case.repository, case.resource
         entry = self._documents.find_entry(repository, resource)
         if isinstance(next_step(entry, resource, Wish(), repository.rules, self._kit.clock.now()), Serve):
@@ -80,6 +82,11 @@ class Engine:
             usable = entry if entry is not None and entry.gone_at is None else None
             flight, _ = self._flights.launch(await self._order(repository, resource, usable, entry))
         await asyncio.shield(flight.stored)
+
+    def _open(self, repository: Repository, resource: Resource) -> Case:
+        """Raises PolicyError."""
+        case = open_case(repository, resource)
+        return replace(case, repository=sealed(self._kit.fetcher, case.repository, resource))
 
     # --- from the store ---------------------------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ from urllib.parse import urlsplit, urlunsplit
 from entrepot.cache.answer import Answer, Trace
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.freshness import reclassified
+from entrepot.cache.naming import check_leaving
 from entrepot.cache.order import url_of
 from entrepot.cache.repository import Repository
+from entrepot.contracts.fetcher import Fetcher
 from entrepot.contracts.triggers import Trigger, Triggers
 from entrepot.errors import NotYet, PolicyError, PolicyHidden, PolicyRefused, PolicyUnknown, Withheld
 from entrepot.model.resource import Kind, Resource
@@ -58,12 +60,14 @@ def refused(subject: str, refusal: Refusal) -> PolicyError:
 class Misses:
     """What a client gets for what is not stored, where it is not simply fetched."""
 
-    def __init__(self, triggers: Triggers) -> None:
-        self._triggers = triggers
+    def __init__(self, triggers: Triggers, fetcher: Fetcher) -> None:
+        self._triggers, self._fetcher = triggers, fetcher
 
     def answer(self, case: Case, ask: ClientAsk) -> Answer | None:
-        """The answer that the download mode gives; None: fetch it now. Raises NotYet, Withheld."""
+        """The answer that the download mode gives; None: fetch it now. Raises NotYet, Withheld, PolicyRefused."""
         subject, download = f"{case.repository.name}/{case.resource.key}", case.download
+        if download.mode.redirects:
+            check_leaving(self._fetcher, case.repository, case.resource, download.redirect_url)
         if download.mode.fills:
             self.trigger(case, ask)
         match download.mode:

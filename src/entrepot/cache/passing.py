@@ -1,5 +1,6 @@
 """What goes through us without being kept: pass-throughs, and ranges far ahead of a download."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -7,13 +8,14 @@ from entrepot.cache.answer import Answer, Streamed, Trace
 from entrepot.cache.contact import check_contact
 from entrepot.cache.counters import Counts
 from entrepot.cache.flight import Flight, Head
+from entrepot.cache.naming import candidates, may_tell
 from entrepot.cache.order import Kit, Order, url_of
 from entrepot.cache.ranges import Span
 from entrepot.cache.repository import Repository
 from entrepot.contracts.fetcher import Ask, UpstreamReply
 from entrepot.errors import EntrepotError
 from entrepot.model.headers import Headers
-from entrepot.model.resource import BASE, Resource
+from entrepot.model.resource import BASE, Reply, Resource
 
 _SENT_ON = ("accept", "content-type", "content-encoding", "user-agent", "npm-in-ci", "npm-command")
 _SENT_BACK = ("content-type", "content-encoding", "content-length", "cache-control", "retry-after", "vary")
@@ -28,7 +30,12 @@ class Passing:
     ) -> Answer:
         """One request, one answer, whatever its status. Of the client's fields only harmless ones go on."""
         check_contact(repository, resource)
-        upstream = resource.upstream or repository.upstreams[0]
+        upstream = candidates(self._kit, repository, resource)[0]
+        if repository.reserved.reservations:
+            scrubbed = await self._scrub(repository, resource, upstream, body, headers.get("content-encoding"))
+            if isinstance(scrubbed, Reply):
+                return _answered(scrubbed, resource)
+            body = scrubbed
         fields = [(name, headers.get(name)) for name in _SENT_ON if name in headers]
         ask = Ask(
             upstream=upstream,
@@ -48,6 +55,13 @@ class Passing:
         answer = _streamed(reply, counts)
         answer.trace = Trace(outcome="pass", key=resource.key, upstream=upstream, upstream_status=reply.status)
         return answer
+
+    async def _scrub(
+        self, repository: Repository, resource: Resource, upstream: str, body: bytes, encoding: str
+    ) -> bytes | Reply:
+        """The body without names that this upstream may not be told. Raises BadRequest for one that cannot be read."""
+        scrub, tells = repository.ecosystem.scrub, may_tell(self._kit.fetcher, repository, upstream)
+        return await asyncio.to_thread(scrub, resource, body, encoding, tells)
 
     async def span(self, order: Order, flight: Flight, head: Head, span: Span) -> Streamed | None:
         """A range that lies far ahead of its download, as an upstream range of its own; None where upstream, or our
@@ -70,6 +84,13 @@ class Passing:
             await reply.close()
             return None
         return Streamed(_chunks(reply, order.counts), reply.close)
+
+
+def _answered(reply: Reply, resource: Resource) -> Answer:
+    headers = [*reply.headers, ("content-type", reply.content_type)]
+    answer = Answer(status=reply.status, headers=headers, body=reply.body, length=len(reply.body))
+    answer.trace = Trace(outcome="pass", key=resource.key, detail="answered here")
+    return answer
 
 
 def _streamed(reply: UpstreamReply, counts: Counts) -> Answer:

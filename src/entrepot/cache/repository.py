@@ -5,8 +5,9 @@ from typing import Literal
 
 from entrepot.cache.freshness import FreshnessRules, ruled
 from entrepot.contracts.ecosystem import Ecosystem, Limits
+from entrepot.model.names import ReservedNames
 from entrepot.policy.gate import Gate
-from entrepot.policy.verdict import Overrides
+from entrepot.policy.verdict import Overrides, Refusal
 
 MOST_VARIANTS = 4096
 
@@ -26,6 +27,10 @@ class Repository:
     """Whether a file whose index cannot be read is an error (and not a file without a published digest)."""
     gate: Gate = field(default_factory=Gate)
     store: Store = "on"
+    reserved: ReservedNames = field(default_factory=ReservedNames)
+    """Names that only upstreams that own them are asked about."""
+    sealed: Refusal | None = None
+    """Why nobody may be asked; what is stored is served all the same."""
     offline_miss: Literal[404, 504] = 504
     """What is answered offline for what is not stored; 404 only where the repository is declared complete."""
     _variants: dict[tuple[Overrides | None, str, bool], "Repository"] = field(

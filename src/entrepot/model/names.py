@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
+from urllib.parse import unquote
+
+from entrepot.errors import ConfigError
 
 _ALIKE = re.compile(r"[-_.]+")
 
@@ -14,7 +17,7 @@ class Reservation:
 
     pattern: str
     rule: str
-    """Where it stands: `entrepot.toml:12 repositories.npm.reserved`, `upstreams.corp.owns`."""
+    """Where it stands: `repositories.npm.reserved "@acme/*"`, `upstreams.corp.owns "acme-*"`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,16 @@ def _expression_of(pattern: str) -> re.Pattern[str]:
     plain = pattern.lower().rstrip("/")
     spellings = dict.fromkeys((plain, _ALIKE.sub("-", plain)))
     return re.compile("|".join(translate(form) for one in spellings for form in (one, f"{one}/*")))
+
+
+def parse_reservation(text: str, purl_types: tuple[str, ...], rule: str) -> Reservation:
+    """A glob on native names, or `pkg:TYPE/GLOB`. Raises ConfigError, which names the rule."""
+    pattern = text
+    if text.startswith("pkg:"):
+        kind, _, rest = text.removeprefix("pkg:").partition("/")
+        if kind not in purl_types:
+            raise ConfigError(f"{rule}: {text!r} names packages of another kind; here are: {', '.join(purl_types)}")
+        pattern = unquote(rest)
+    if not pattern.strip("/"):
+        raise ConfigError(f"{rule}: {text!r} names no package; remove it")
+    return Reservation(pattern, f'{rule} "{text}"')

@@ -1,13 +1,13 @@
 """Ask upstreams: who may be asked, with which credentials, and where redirects lead."""
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 
 from aiohttp.abc import AbstractResolver
 
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.fetcher import Ask
 from entrepot.errors import EgressRefused, UpstreamFailure
+from entrepot.model.names import is_named
 from entrepot.upstream.address import AddressPolicy
 from entrepot.upstream.auth import identity_of
 from entrepot.upstream.exchange import SAFE, Exchange, Hop, own_via, via_of
@@ -82,9 +82,7 @@ class AiohttpFetcher:
         return self._identities[upstream]
 
     def owns(self, upstream: str, package: str) -> bool:
-        patterns = self._upstreams[upstream].owns
-        # Names that differ in case only are one to some registries: rather keep too many at home.
-        return any(fnmatchcase(package.lower(), pattern.lower()) for pattern in patterns)
+        return bool(package) and any(is_named(package, pattern) for pattern in self._upstreams[upstream].owns)
 
     @property
     def via(self) -> str:

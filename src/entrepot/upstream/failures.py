@@ -16,7 +16,7 @@ def explain(error: aiohttp.ClientError | OSError, origin: str, stages: Stages) -
         return _late(origin, stages)
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, AddressRefused):
         return EgressRefused(f"{origin}: {error.os_error.strerror}")
-    return Unreachable(f"{origin}: {_fact(error)}")
+    return Unreachable(f"{origin}: {fact_of(error)}")
 
 
 def may_pass(error: aiohttp.ClientError | OSError, stages: Stages) -> bool:
@@ -37,7 +37,8 @@ def _late(origin: str, stages: Stages) -> UpstreamFailure:
     return UpstreamTimeout(f"{origin}: {stages.stage.value} within {stages.limit_seconds:g} s")
 
 
-def _fact(error: aiohttp.ClientError | OSError) -> str:
+def fact_of(error: aiohttp.ClientError | OSError) -> str:
+    """What happened, and nothing of the URL."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return f"its certificate is refused: {error.certificate_error}"
