@@ -153,7 +153,7 @@ class Unreadable:
     """An open file on a disk that gives I/O errors."""
 
     def __init__(self, inner: OpenBlob) -> None:
-        self._inner, self.sha256, self.size_bytes = inner, inner.sha256, inner.size_bytes
+        self._inner, self.sha256, self.size_bytes, self.path = inner, inner.sha256, inner.size_bytes, inner.path
         self.fingerprint, self.close = inner.fingerprint, inner.close
 
     def read_now(self, offset: int, size: int) -> bytes | None:

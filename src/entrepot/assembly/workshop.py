@@ -24,6 +24,7 @@ from entrepot.cache.inspection import Inspection
 from entrepot.cache.janitor import Janitor
 from entrepot.cache.operations import Operations
 from entrepot.cache.order import Kit, Limits
+from entrepot.cache.scribe import Scribe
 from entrepot.cache.solo import SoloBoard, SoloGeneration
 from entrepot.cache.soundness import Soundness
 from entrepot.cache.tally import SAVE_SECONDS, Tally
@@ -121,8 +122,10 @@ class Workshop:
         derived = DerivedBlobs(self.blobs, self.catalog)
         soundness = Soundness(self.blobs, self.catalog, self._count_quarantine)
         self.flights = Flights(kit, self._board, self.generation, self.background)
-        documents = Documents(kit, self.flights, FactBook(derived), soundness, self.counters)
-        views = Views(derived, self._board, self._settings.limits.views)
+        self._scribe = Scribe()
+        book = FactBook(derived, scribe=self._scribe)
+        documents = Documents(kit, self.flights, book, soundness, self.counters)
+        views = Views(derived, self._board, self._settings.limits.views, self._scribe)
         ages = Ages(kit, documents)
         indexes = Indexes(documents, views, self.counters, ages)
         self.engine = Engine(
@@ -201,6 +204,7 @@ class Workshop:
     async def close(self) -> None:
         """What was opened by making this; all there is to do where nothing was served."""
         self.tally.save()
+        await self._scribe.close()
         await self.fetcher.close()
         await self.catalog.close()
 

@@ -297,7 +297,7 @@ class _Sized:
     """A growing blob's reader with the size and digest it has now."""
 
     def __init__(self, blob: OpenBlob, size_bytes: int, sha256: str) -> None:
-        self._blob, self.size_bytes, self.sha256 = blob, size_bytes, sha256
+        self._blob, self.size_bytes, self.sha256, self.path = blob, size_bytes, sha256, blob.path
         self.read_now, self.read, self.fingerprint, self.close = blob.read_now, blob.read, blob.fingerprint, blob.close
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from entrepot.cache.noting import note_down
-from entrepot.contracts.blobs import BlobStore, OpenBlob
+from entrepot.contracts.blobs import BlobStore, GrowingBlob, OpenBlob
 from entrepot.contracts.catalog import Catalog, Derived
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob
@@ -18,11 +20,27 @@ class DerivedBlobs:
         """Store; False when the store does not take it (it can be computed again, so that is no failure)."""
         try:
             blob = await asyncio.to_thread(self._write, body)
-            derived = Derived(key=key, sha256=blob.sha256, size_bytes=len(body), note=note)
-            await note_down(self._catalog.put_derived(derived, blob), key)
+            await self._note(key, blob, note)
         except StoreFailure:
             return False
         return True
+
+    async def _note(self, key: str, blob: Blob, note: bytes) -> None:
+        derived = Derived(key=key, sha256=blob.sha256, size_bytes=blob.size_bytes, note=note)
+        await note_down(self._catalog.put_derived(derived, blob), key)
+
+    @asynccontextmanager
+    async def room(self) -> AsyncIterator[GrowingBlob]:
+        """A file to be written to by its path, for `keep`: else nothing is left of it. Raises StoreFailure."""
+        growing = await asyncio.to_thread(self._blobs.create)
+        try:
+            yield growing
+        finally:
+            await asyncio.to_thread(growing.discard)
+
+    async def keep(self, key: str, growing: GrowingBlob, sha256: str, note: bytes) -> None:
+        """Store what was written there. Raises StoreFailure."""
+        await self._note(key, await asyncio.to_thread(growing.commit, sha256), note)
 
     def _write(self, body: bytes) -> Blob:
         growing = self._blobs.create()

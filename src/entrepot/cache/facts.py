@@ -1,8 +1,10 @@
 """What indexes say of files: learned in passing, remembered per document, derivable again at any time."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ParamSpec, TypeVar
 
@@ -10,10 +12,12 @@ import msgspec
 
 from entrepot.cache.blobio import open_as_file
 from entrepot.cache.derived import DerivedBlobs
+from entrepot.cache.jobs import AWAY_BYTES, Paper, Unable, Written, paper_of, write
+from entrepot.cache.scribe import Scribe
 from entrepot.cache.turns import Turns
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.ecosystem import Ecosystem
-from entrepot.errors import EntrepotError, UnreadableIndex
+from entrepot.errors import EntrepotError, StoreFailure, UnreadableIndex
 from entrepot.model.digest import Digest
 from entrepot.model.release import Document, Location
 
@@ -55,6 +59,7 @@ Facts = Mapping[str, FileFact]
 
 _BARE = " "
 
+_log = logging.getLogger("entrepot")
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _decode = msgspec.msgpack.Decoder(dict[str, FileFact]).decode
@@ -94,8 +99,8 @@ def facts_of(ecosystem: Ecosystem, document: Document) -> dict[str, FileFact]:
 class FactBook:
     """The facts of the documents of all repositories: the latest in memory, those of big documents stored."""
 
-    def __init__(self, derived: DerivedBlobs, budget_bytes: int = 16 << 20) -> None:
-        self._derived = derived
+    def __init__(self, derived: DerivedBlobs, budget_bytes: int = 16 << 20, scribe: Scribe | None = None) -> None:
+        self._derived, self._scribe = derived, scribe
         self._budget, self._held = budget_bytes, 0
         self._known: OrderedDict[str, tuple[Facts, int]] = OrderedDict()
         self._turns = Turns()
@@ -116,10 +121,28 @@ class FactBook:
             return held if held is not None else await self._read(key, work, blob.size_bytes)
 
     async def _read(self, key: str, work: "_Reading", size_bytes: int) -> Facts:
+        if self._scribe is not None and size_bytes >= AWAY_BYTES:
+            try:
+                return await self._read_away(key, work, self._scribe)
+            except (Unable, StoreFailure) as reason:
+                _log.info("%s is read here: %s", work.subject, reason)
         facts = await asyncio.to_thread(work)
         self._hold(key, facts)
         if size_bytes > KEPT_BYTES and facts:
             await self._derived.put(key, await asyncio.to_thread(_encode, facts), b"")
+        return facts
+
+    async def _read_away(self, key: str, work: "_Reading", scribe: Scribe) -> Facts:
+        """By the helper. Raises Unable and StoreFailure where it must be done here."""
+        async with self._derived.room() as room:
+            written = await scribe.run(work.job(room.path))
+            if written is None:
+                self._hold(key, {})
+                return {}
+            await self._derived.keep(key, room, written.sha256, b"")
+        facts = await self.find(key)
+        if facts is None:
+            raise StoreFailure(f"{work.subject}: what was just written is gone")
         return facts
 
     async def find(self, key: str) -> Facts | None:
@@ -151,7 +174,17 @@ class FactBook:
 
 class _Reading:
     def __init__(self, subject: str, ecosystem: Ecosystem, blob: OpenBlob, document: Document) -> None:
-        self._subject, self._ecosystem, self._blob, self._document = subject, ecosystem, blob, document
+        self.subject, self._ecosystem, self._blob, self._document = subject, ecosystem, blob, document
+
+    def job(self, path: str) -> "ReadJob":
+        """The same for the helper. Raises Unable."""
+        return ReadJob(
+            subject=self.subject,
+            kind=type(self._ecosystem),
+            options=self._ecosystem.options,
+            paper=paper_of(self._blob, self._document),
+            path=path,
+        )
 
     def __call__(self) -> dict[str, FileFact]:
         file = open_as_file(self._blob, self._blob.size_bytes)
@@ -162,4 +195,21 @@ class _Reading:
             upstream=self._document.upstream,
             key=self._document.key,
         )
-        return guarded(facts_of, self._subject, self._ecosystem, document)
+        return guarded(facts_of, self.subject, self._ecosystem, document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadJob:
+    """Writes the facts of a document to `path`."""
+
+    subject: str
+    kind: type[Ecosystem]
+    options: Mapping[str, object]
+    paper: Paper
+    path: str
+
+    def run(self) -> Written | None:
+        """None where there are none."""
+        with self.paper.document() as document:
+            facts = guarded(facts_of, self.subject, self.kind(self.options), document)
+        return write(self.path, _encode(facts)) if facts else None

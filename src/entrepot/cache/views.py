@@ -2,27 +2,34 @@
 
 import asyncio
 import hashlib
-import zlib
+import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
 from entrepot.cache.blobio import open_as_file
 from entrepot.cache.counters import Counts
 from entrepot.cache.derived import DerivedBlobs
-from entrepot.cache.facts import IN_THREAD_BYTES, KEPT_BYTES, guarded
+from entrepot.cache.facts import IN_THREAD_BYTES, KEPT_BYTES
+from entrepot.cache.jobs import AWAY_BYTES, Unable, paper_of
+from entrepot.cache.rendering import Rendering, RenderJob, compressed
 from entrepot.cache.repository import Repository
+from entrepot.cache.scribe import Scribe
 from entrepot.cache.solo import SoloClaim
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.board import Board, Claim, Stage, Watch
 from entrepot.contracts.ecosystem import View
-from entrepot.errors import StoreFailure, TooBig
+from entrepot.errors import StoreFailure
 from entrepot.model.release import Document, Rendered
 from entrepot.model.resource import Resource
 
-COMPRESSED_FROM = 1024
 POLL_SECONDS = 0.01
+
+_T = TypeVar("_T")
+_log = logging.getLogger("entrepot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +85,10 @@ _read_note = msgspec.msgpack.Decoder(_Note).decode
 
 
 class Views:
-    def __init__(self, derived: DerivedBlobs, board: Board, budget_bytes: int = 32 << 20) -> None:
-        self._derived, self._board = derived, board
+    def __init__(
+        self, derived: DerivedBlobs, board: Board, budget_bytes: int = 32 << 20, scribe: Scribe | None = None
+    ) -> None:
+        self._derived, self._board, self._scribe = derived, board, scribe
         self._budget, self._held = budget_bytes, 0
         self._small: OrderedDict[str, Rendition | None] = OrderedDict()
         self._rendering: dict[str, asyncio.Task[Rendition | None]] = {}
@@ -147,21 +156,44 @@ class Views:
     async def _render(
         self, key: str, repository: Repository, resource: Resource, source: Source, view: View, counts: Counts
     ) -> Rendition | None:
-        size = source.blob.size_bytes
-        work = _Rendering(repository, resource, source, view)
-        rendered = work() if size <= IN_THREAD_BYTES else await asyncio.to_thread(work)
+        rendition = await self._rendition(key, _rendering_of(repository, resource, view), source)
         counts.rendered += 1
+        return rendition
+
+    async def _rendition(self, key: str, rendering: Rendering, source: Source) -> Rendition | None:
+        size = source.blob.size_bytes
+        if self._scribe is not None and size >= AWAY_BYTES:
+            try:
+                return await self._render_away(key, rendering, source, self._scribe)
+            except (Unable, StoreFailure) as reason:
+                _log.info("%s is rendered here: %s", rendering.subject, reason)
+        rendered = await _soon(size, lambda: rendering.of(source.document()))
         if rendered is None:
             self._hold(key, None)
             return None
-        cap = repository.limits.rendered_index_bytes
-        if len(rendered.body) > cap:
-            raise TooBig(f"{repository.name}/{resource.key}: the rendered index is larger than {cap} bytes")
-        packed = await _compressed(rendered.body)
+        packed = await _soon(len(rendered.body), lambda: compressed(rendered.body))
         rendition = _in_memory(rendered, packed)
         if size > KEPT_BYTES and await self._store(key, rendition):
             return self._find(key) or rendition
         self._hold(key, rendition)
+        return rendition
+
+    async def _render_away(self, key: str, rendering: Rendering, source: Source, scribe: Scribe) -> Rendition | None:
+        """By the helper. Raises Unable and StoreFailure where it must be done here."""
+        async with self._derived.room() as plain, self._derived.room() as packed:
+            paper = paper_of(source.blob, source.document())
+            pages = await scribe.run(RenderJob(rendering=rendering, paper=paper, plain=plain.path, packed=packed.path))
+            if pages is None:
+                self._hold(key, None)
+                return None
+            note = _Note(pages.content_type)
+            if pages.packed is not None:
+                note = _Note(pages.content_type, pages.packed.sha256, pages.packed.size_bytes)
+                await self._derived.keep(f"{key} gzip", packed, pages.packed.sha256, b"")
+            await self._derived.keep(key, plain, pages.plain.sha256, msgspec.msgpack.encode(note))
+        rendition = self._find(key)
+        if rendition is None:
+            raise StoreFailure(f"{rendering.subject}: what was just rendered is gone")
         return rendition
 
     async def _store(self, key: str, rendition: Rendition) -> bool:
@@ -180,14 +212,15 @@ class Views:
             self._held -= _weight(dropped)
 
 
-class _Rendering:
-    def __init__(self, repository: Repository, resource: Resource, source: Source, view: View) -> None:
-        self._repository, self._resource, self._source, self._view = repository, resource, source, view
-
-    def __call__(self) -> Rendered | None:
-        subject = f"{self._repository.name}/{self._resource.key}"
-        render = self._repository.ecosystem.render
-        return guarded(render, subject, self._resource, (self._source.document(),), self._view)
+def _rendering_of(repository: Repository, resource: Resource, view: View) -> Rendering:
+    return Rendering(
+        subject=f"{repository.name}/{resource.key}",
+        kind=type(repository.ecosystem),
+        options=repository.ecosystem.options,
+        resource=resource,
+        view=view,
+        cap=repository.limits.rendered_index_bytes,
+    )
 
 
 def _key_of(repository: Repository, resource: Resource, source: Source, view: View) -> str:
@@ -200,17 +233,9 @@ def _key_of(repository: Repository, resource: Resource, source: Source, view: Vi
     )
 
 
-async def _compressed(body: bytes) -> bytes | None:
-    if len(body) < COMPRESSED_FROM:
-        return None
-    # Beyond a megabyte the last percents of size cost more time than they save.
-    level = 6 if len(body) <= 1 << 20 else 4
-    work = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-
-    def compress() -> bytes:
-        return work.compress(body) + work.flush()
-
-    return compress() if len(body) <= IN_THREAD_BYTES else await asyncio.to_thread(compress)
+async def _soon(size_bytes: int, work: Callable[[], _T]) -> _T:
+    """Here, or in a thread where there is much to do."""
+    return work() if size_bytes <= IN_THREAD_BYTES else await asyncio.to_thread(work)
 
 
 def _in_memory(rendered: Rendered, packed: bytes | None) -> Rendition:

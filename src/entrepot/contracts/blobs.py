@@ -10,6 +10,9 @@ class OpenBlob(Protocol):
 
     sha256: str
     size_bytes: int
+    path: str
+    """Where it was opened: other processes of this machine find it there, as long as the fingerprint of what they
+    open is this one's. Empty where there is no file."""
 
     def read_now(self, offset: int, size: int) -> bytes | None:
         """Up to `size` bytes if that needs no waiting for the disk, else None."""
@@ -27,7 +30,8 @@ class GrowingBlob(Protocol):
     """A temporary file that is being written. Its methods may wait for the disk: call them in a thread."""
 
     path: str
-    """Where others on this machine can read what has arrived."""
+    """Where others on this machine can read what has arrived, and a helper of whoever made it may write instead of
+    `append`."""
 
     def append(self, data: bytes) -> None:
         """Raises StoreFailure when the disk does not take it; then only `discard` may follow."""

@@ -43,10 +43,11 @@ def fingerprint_of(status: os.stat_result) -> Fingerprint:
 class FileBlob:
     """A plain file open for reading. `size_bytes` is its size when it was opened."""
 
-    __slots__ = ("_descriptor", "_subject", "sha256", "size_bytes")
+    __slots__ = ("_descriptor", "_subject", "path", "sha256", "size_bytes")
 
-    def __init__(self, descriptor: int, subject: str, sha256: str, size_bytes: int) -> None:
+    def __init__(self, descriptor: int, path: str, subject: str, sha256: str, size_bytes: int) -> None:
         self._descriptor = descriptor
+        self.path = path
         self._subject = subject
         self.sha256 = sha256
         self.size_bytes = size_bytes
@@ -94,7 +95,7 @@ def open_file(path: str, subject: str, sha256: str) -> FileBlob | None:
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         return None
-    return FileBlob(descriptor, subject, sha256, status.st_size)
+    return FileBlob(descriptor, path, subject, sha256, status.st_size)
 
 
 def _open(path: str) -> int:
@@ -155,7 +156,7 @@ class GrowingFile:
                 self._published = self._publish(self.path, sha256)
                 # Only now: renaming changed the file's ctime.
                 status = os.fstat(self._descriptor)
-            return Blob(sha256=sha256, size_bytes=self._size_bytes, fingerprint=fingerprint_of(status))
+            return Blob(sha256=sha256, size_bytes=status.st_size, fingerprint=fingerprint_of(status))
         finally:
             self.discard()
 

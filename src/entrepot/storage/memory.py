@@ -27,6 +27,7 @@ class _MemoryBlob:
         self._content = content
         self.sha256 = sha256
         self.size_bytes = len(content.data)
+        self.path = ""
 
     def read_now(self, offset: int, size: int) -> bytes | None:
         return self.read(offset, size)

@@ -75,7 +75,7 @@ class Lent:
     def __init__(self, hot: Hot, blob: OpenBlob) -> None:
         hot.users += 1
         self._hot = hot
-        self.sha256, self.size_bytes = blob.sha256, blob.size_bytes
+        self.sha256, self.size_bytes, self.path = blob.sha256, blob.size_bytes, blob.path
         self.read_now, self.read, self.fingerprint = blob.read_now, blob.read, blob.fingerprint
 
     def close(self) -> None:
