@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from entrepot.ecosystems import find_ecosystems
@@ -48,6 +49,12 @@ class Room:
 
     directory: Path
     url: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Further ones of the environment."""
+
+    @property
+    def home(self) -> Path:
+        return self.directory / "home"
 
     @property
     def project(self) -> Path:
@@ -63,15 +70,14 @@ class Room:
     def run(self, *command: str) -> str:
         """What a command prints. Raises ClientFailed."""
         self.project.mkdir(parents=True, exist_ok=True)
-        home = self.directory / "home"
-        home.mkdir(exist_ok=True)
+        self.home.mkdir(exist_ok=True)
         proxied = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOWHERE)
         around = proxied | dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
-        environment = {"PATH": SEARCHED, "HOME": str(home), "TMPDIR": str(home), **around, **_QUIET}
+        environment = {"PATH": SEARCHED, "HOME": str(self.home), "TMPDIR": str(self.home), **around, **_QUIET}
         done = subprocess.run(
             command,
             cwd=self.project,
-            env=environment | pointers(self.url),
+            env=environment | pointers(self.url) | dict(self.variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

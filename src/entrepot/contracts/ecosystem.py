@@ -108,7 +108,7 @@ class Ecosystem(ABC):
     lockfiles: ClassVar[tuple[Lockfile, ...]] = ()
     limits: ClassVar[Limits] = Limits()
     token_hint: ClassVar[str] = "send it as the Basic password of any user, or as a Bearer token"
-    """How a person gives a token to a client; may hold `{host}` (with port) and `{machine}` (without)."""
+    """How a person gives a token to a client; may hold `{host}`, our name and port."""
     absolute_links: ClassVar[bool] = False
     """Whether rendered documents name our own address."""
     revision: ClassVar[int] = 1

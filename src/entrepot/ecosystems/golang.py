@@ -64,7 +64,7 @@ class Golang(Ecosystem):
     name: ClassVar[str] = "golang"
     title: ClassVar[str] = "Go modules"
     token_hint: ClassVar[str] = (
-        "put it into ~/.netrc (machine {machine} login me password TOKEN); go sends it over https only"
+        "put it into ~/.netrc (machine {host} login me password TOKEN); go sends it over https only"
     )
     purl_types: ClassVar[tuple[str, ...]] = ("golang",)
     versions: ClassVar[VersionOrder] = GO

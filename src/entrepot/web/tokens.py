@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from math import inf
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 from entrepot.errors import Refused, TokenNeeded
 from entrepot.model.headers import parse_directives
@@ -133,8 +132,7 @@ class Guard:
         if mounted.session and self._is_session(mounted.session):
             return self._in_session
         if principal.problem:
-            machine = urlsplit(f"//{host}").hostname or host
-            hint = mounted.repository.ecosystem.token_hint.format(host=host, machine=machine)
+            hint = mounted.repository.ecosystem.token_hint.format(host=host)
             raise TokenNeeded(f"{principal.problem}; {hint}")
         raise Refused(
             f"the token {principal.name!r} has no right to read the repository {name!r}; "
