@@ -16,6 +16,7 @@ from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import negative_lifetime
 from entrepot.cache.indexes import Indexes
 from entrepot.cache.judging import Case, Misses, direct, is_live, open_case
+from entrepot.cache.listings import Listings
 from entrepot.cache.naming import check_leaving, sealed
 from entrepot.cache.order import Kit, Order
 from entrepot.cache.passing import Passing
@@ -53,6 +54,7 @@ class Engine:
         self._standing = Standing(kit, documents, soundness)
         self._misses = Misses(triggers, kit.fetcher)
         self.absences = Absences(kit.clock)
+        self.listings = Listings(kit.catalog)
 
     async def fetch(self, repository: Repository, resource: Resource, ask: ClientAsk) -> Answer:
         """The answer to one request. Raises what a client is to be told instead."""

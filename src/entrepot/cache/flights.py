@@ -8,6 +8,7 @@ from entrepot.cache.background import Background
 from entrepot.cache.download import Download
 from entrepot.cache.flight import Flight
 from entrepot.cache.follow import Followed, Follower
+from entrepot.cache.naming import owners_of
 from entrepot.cache.notes import failure_note
 from entrepot.cache.order import Kit, Order, all_identities
 from entrepot.cache.plan import Forbid, after_failure
@@ -117,8 +118,10 @@ class Flights:
             return None
         if entry is None or entry.gone_at is not None or entry.failures or entry.expired:
             return None
-        if entry.upstream not in (self._kit.fetcher.identity(name) for name in order.repository.upstreams):
-            # What it was decided on was no entry at all: it came through an upstream that is configured no more.
+        owners = owners_of(self._kit.fetcher, order.repository, order.resource.about)
+        if entry.upstream not in map(self._kit.fetcher.identity, owners or order.repository.upstreams):
+            # What it was decided on was no entry at all: it came through an upstream that is configured no more, or
+            # not for this name.
             return None
         return entry if order.seen is None or entry.validated_at > order.seen else None
 

@@ -98,7 +98,7 @@ class Proxy:
                 "`entrepot config show` tells the upstreams"
             )
         mounted = visit.mounted = self._mount(visit)
-        resource = self._route(visit, mounted)
+        resource = await self._route(visit, mounted)
         if isinstance(resource, Reply):
             visit.trace = Trace(outcome="pass", detail="answered here")
             await self._send_reply(visit, send, resource)
@@ -146,7 +146,7 @@ class Proxy:
             visit.principal = self._guard.admit(visit.principal, mounted, visit.key[2].decode("latin-1"))
         return mounted
 
-    def _route(self, visit: Visit, mounted: Mounted) -> Resource | Reply:
+    async def _route(self, visit: Visit, mounted: Mounted) -> Resource | Reply:
         request = Request(
             method=visit.method,
             path=mounted.path,
@@ -154,7 +154,11 @@ class Proxy:
             accept=visit.headers.get("accept"),
             headers=visit.headers,
         )
-        return mounted.repository.ecosystem.route(request)
+        ecosystem = mounted.repository.ecosystem
+        listing = ecosystem.listing(request)
+        if listing is not None:
+            return await self._engine.listings.answer(mounted.repository, listing)
+        return ecosystem.route(request)
 
     # --- the wire ---------------------------------------------------------------------------------------------------
 
