@@ -130,9 +130,28 @@ class FillsSuite:
         assert len(book.records(2)) == 2
 
     async def test_what_was_removed_is_gone(self, book: FillBook, clock: FakeClock) -> None:
-        await book.add([fill_of(clock)], clock.now())
-        await book.remove(fill_of(clock).key)
-        assert book.records(10) == []
+        fill, neighbour = fill_of(clock), fill_of(clock, "simple/flask/x")
+        await book.add([fill, neighbour], clock.now())
+        assert await book.remove(fill.key) == [fill.key]
+        assert await book.remove(fill.key) == []
+        assert [record.fill for record in book.records(10)] == [neighbour]
+
+    async def test_a_key_without_representation_means_all_of_them(self, book: FillBook, clock: FakeClock) -> None:
+        fill = fill_of(clock)
+        other = replace(fill, key="pypi/simple/flask/ application/json", accept="application/json")
+        neighbour = replace(fill, key="pypi/simple/flask/x", path="simple/flask/x")
+        await book.add([fill, other, neighbour], clock.now())
+        assert set(await book.remove("pypi/simple/flask/")) == {fill.key, other.key}
+        assert [record.fill.key for record in book.records(10)] == [neighbour.key]
+
+    async def test_all_that_failed_are_removed_at_once(self, book: FillBook, clock: FakeClock) -> None:
+        opened, done, failed = (fill_of(clock, path) for path in ("opened", "done", "failed"))
+        await book.add([opened, done, failed], clock.now())
+        await book.close(done.key, FillState.DONE)
+        await book.close(failed.key, FillState.FAILED)
+        assert await book.remove_failed() == [failed.key]
+        assert await book.remove_failed() == []
+        assert {record.fill.path for record in book.records(10)} == {"opened", "done"}
 
     async def test_closed_ones_are_forgotten_with_their_leases(
         self, book: FillBook, leases: Leases, clock: FakeClock

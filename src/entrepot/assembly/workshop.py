@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from entrepot import __version__
 from entrepot.assembly.blueprint import Blueprint
+from entrepot.assembly.fills import make_fills
 from entrepot.assembly.tokens import guard_of
 from entrepot.assembly.values import identity_of, repositories_of, upstreams_of
 from entrepot.cache.ageing import Ages
@@ -32,8 +33,8 @@ from entrepot.cache.views import Views
 from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.config.addresses import base_url, own_addresses
 from entrepot.contracts.board import Board, Generation
-from entrepot.contracts.triggers import NoTriggers
 from entrepot.errors import StoreFailure
+from entrepot.mirror.filling import Filler
 from entrepot.storage.board import FileBoard, FileGeneration
 from entrepot.storage.filesystem import FilesystemBlobs
 from entrepot.upstream.client import AiohttpFetcher
@@ -128,9 +129,12 @@ class Workshop:
         views = Views(derived, self._board, self._settings.limits.views, self._scribe)
         ages = Ages(kit, documents)
         indexes = Indexes(documents, views, self.counters, ages)
+        self.fills = make_fills(self._settings.fills, self.catalog, self._clock, self.counters)
         self.engine = Engine(
-            kit, self.flights, documents, indexes, soundness, self.counters, flight.range_wait, NoTriggers()
+            kit, self.flights, documents, indexes, soundness, self.counters, flight.range_wait, self.fills
         )
+        holder = f"{self._blueprint.instance}/{os.getpid()}"
+        self._filler = Filler(self.fills, self.repositories, self.engine.fill, holder=holder)
         self.janitor = Janitor(kit, self.generation, self.counters, self._settings.storage.max_size)
         self.operations = Operations(
             kit, self.repositories, self.generation, self.engine.absences, self.janitor, self.tally
@@ -194,6 +198,8 @@ class Workshop:
         self.sessions.refuse()
         self.flights.stop()
         self._keeping.cancel()
+        # What is cancelled gives its leases back.
+        await asyncio.wait({self._keeping})
         await self.background.drain(self._settings.server.shutdown_timeout)
         if self._control is not None:
             await self._control.close()
@@ -209,9 +215,10 @@ class Workshop:
         await self.catalog.close()
 
     async def _keep(self) -> None:
-        """Counts for the others, and, in one worker of each server, the control socket, janitor and backups."""
+        """Counts for the others, fills, and, in one worker of each server, the control socket, janitor and backups."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._save_counts())
+            group.create_task(self._filler.work())
             group.create_task(self._lead_when_free(group))
 
     async def _save_counts(self) -> None:
@@ -264,6 +271,7 @@ class Workshop:
         return Verbs(
             operations=self.operations,
             inspection=Inspection(self._kit, self.repositories, self.engine, self.janitor),
+            fills=self.fills,
             sessions=self.sessions,
             metrics=self._status.metrics,
             about=self._about(),

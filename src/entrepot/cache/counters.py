@@ -42,8 +42,13 @@ class Counts:
 class Counters:
     repositories: dict[str, Counts] = field(default_factory=dict)
     sessions: "OrderedDict[str, dict[str, Counts]]" = field(default_factory=OrderedDict)
+    triggers: dict[str, int] = field(default_factory=dict)
+    """What became of what could have started a fill."""
     evicted_bytes: int = 0
     quarantined: int = 0
+
+    def count_trigger(self, result: str) -> None:
+        self.triggers[result] = self.triggers.get(result, 0) + 1
 
     def of(self, repository: str) -> Counts:
         counts = self.repositories.get(repository)

@@ -16,6 +16,7 @@ class _Snapshot(msgspec.Struct):
     sessions: dict[str, dict[str, dict[str, int]]]
     evicted_bytes: int
     quarantined: int
+    triggers: dict[str, int] = {}
 
 
 _decode = msgspec.json.Decoder(_Snapshot).decode
@@ -59,6 +60,7 @@ def _snapshot(counters: Counters) -> _Snapshot:
         },
         evicted_bytes=counters.evicted_bytes,
         quarantined=counters.quarantined,
+        triggers=dict(counters.triggers),
     )
 
 
@@ -70,3 +72,5 @@ def _add(total: Counters, part: _Snapshot) -> None:
             total.of_session(session, name).add(Counts(**counts))
     total.evicted_bytes += part.evicted_bytes
     total.quarantined += part.quarantined
+    for result, count in part.triggers.items():
+        total.triggers[result] = total.triggers.get(result, 0) + count

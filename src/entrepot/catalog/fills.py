@@ -18,7 +18,8 @@ _ADD = (
     " created_at = excluded.created_at WHERE fills.state <> excluded.state RETURNING key"
 )
 _CLOSE = "UPDATE fills SET state = :state WHERE key = :key"
-_REMOVE = "DELETE FROM fills WHERE key = :key"
+_REMOVE = "DELETE FROM fills WHERE key = :key OR substr(key, 1, length(:key) + 1) = :key || ' ' RETURNING key"
+_REMOVE_FAILED = "DELETE FROM fills WHERE state = 'failed' RETURNING key"
 _FORGET = "DELETE FROM fills WHERE state <> 'open' AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.key = fills.key)"
 _IS_OPEN = "SELECT 1 FROM fills WHERE key = :key AND state = 'open'"
 _ANY_OPEN = "SELECT 1 FROM fills WHERE state = 'open' LIMIT 1"
@@ -48,8 +49,11 @@ class SqliteFills:
     async def close(self, key: str, state: FillState) -> None:
         await self._catalog.write((_CLOSE, {"key": key, "state": state.value}))
 
-    async def remove(self, key: str) -> None:
-        await self._catalog.write((_REMOVE, {"key": key}))
+    async def remove(self, key: str) -> list[str]:
+        return [key for (key,) in await self._catalog.write((_REMOVE, {"key": key}))]
+
+    async def remove_failed(self) -> list[str]:
+        return [key for (key,) in await self._catalog.write((_REMOVE_FAILED, ()))]
 
     async def forget(self) -> None:
         await self._catalog.write((_FORGET, ()))

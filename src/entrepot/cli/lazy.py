@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "forget": "Drop what is remembered of a package.",
     "accept": "Take other bytes for a file whose digest is remembered.",
     "token": "Make a token for somebody who may ask.",
+    "fills": "List what is fetched behind answers, and forget what failed.",
     "config": "Check, show and explain the configuration.",
 }
 """Each command and what it does, as the help shows it; the module is `entrepot.cli.<command>`."""

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from entrepot.config.fills import Fills
 from entrepot.config.names import (
     Listener,
     Name,
@@ -162,6 +163,7 @@ class Settings(Section):
     fetch: Fetch = Fetch()
     limits: Limits = Limits()
     catalog: Catalog = Catalog()
+    fills: Fills = Fills()
     compat: Compat = Compat()
     cooldown: GlobalCooldown = GlobalCooldown()
     validator: Validator = Validator()

@@ -50,7 +50,11 @@ class FillBook(Protocol):
 
     async def close(self, key: str, state: FillState) -> None: ...
 
-    async def remove(self, key: str) -> None: ...
+    async def remove(self, key: str) -> list[str]:
+        """The keys of those that were removed: of every representation, where the key names none."""
+
+    async def remove_failed(self) -> list[str]:
+        """The keys of those that were removed."""
 
     async def forget(self) -> None:
         """Drop the closed ones whose lease is forgotten."""

@@ -123,6 +123,12 @@ class _Collector:
             for name, counts in self._counters.repositories.items():
                 family.add_metric((name,), getattr(counts, field))
             yield family
+        triggers = CounterMetricFamily(
+            "entrepot_triggers", "Requests that could start a fill, by what became of it", labels=("result",)
+        )
+        for result, count in self._counters.triggers.items():
+            triggers.add_metric((result,), count)
+        yield triggers
         yield CounterMetricFamily(
             "entrepot_quarantined", "Stored files found changed", value=self._counters.quarantined
         )

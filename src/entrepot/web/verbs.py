@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from entrepot.cache.inspection import Inspection
 from entrepot.cache.operations import Operations
 from entrepot.errors import BadRequest
+from entrepot.mirror.fills import Fills
 from entrepot.web.api import Call, Route
 from entrepot.web.control import Verb
 from entrepot.web.sessions import Sessions
@@ -20,6 +21,7 @@ class Verbs:
         *,
         operations: Operations,
         inspection: Inspection,
+        fills: Fills,
         sessions: Sessions,
         metrics: Callable[[], bytes],
         about: Mapping[str, object],
@@ -27,6 +29,7 @@ class Verbs:
     ) -> None:
         """`about` is what `ping` tells; `settling`: seconds until every worker's counts are seen."""
         self._operations, self._inspection, self._sessions = operations, inspection, sessions
+        self._fills = fills
         self._metrics, self._about, self._settling = metrics, about, settling
 
     def table(self) -> dict[str, Verb]:
@@ -44,6 +47,9 @@ class Verbs:
             "inspect": self._inspect,
             "reach": self._reach,
             "sweep": self._sweep,
+            "fills": self._list_fills,
+            "clear-fill": self._clear_fill,
+            "clear-failed-fills": self._clear_failed_fills,
         }
 
     def routes(self) -> tuple[Route, ...]:
@@ -102,6 +108,15 @@ class Verbs:
 
     async def _sweep(self, arguments: Arguments, connection: ExitStack) -> object:
         return await self._operations.sweep()
+
+    async def _list_fills(self, arguments: Arguments, connection: ExitStack) -> object:
+        return await self._fills.told()
+
+    async def _clear_fill(self, arguments: Arguments, connection: ExitStack) -> object:
+        return await self._fills.clear(_text(arguments, "key"))
+
+    async def _clear_failed_fills(self, arguments: Arguments, connection: ExitStack) -> object:
+        return await self._fills.clear_failed()
 
 
 def _text(arguments: Arguments, name: str) -> str:

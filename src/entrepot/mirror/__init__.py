@@ -1,0 +1,1 @@
+"""Work behind answers, and work that nobody asked a question for."""
