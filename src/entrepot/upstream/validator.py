@@ -1,5 +1,6 @@
 """The validator hook as Athens calls it: one POST for each version."""
 
+import asyncio
 import re
 
 import aiohttp
@@ -19,8 +20,7 @@ class HttpValidator:
 
     def __init__(self, url: str, timeout: float, user_agent: str) -> None:
         """`timeout` in seconds, for all of one question. No proxy and no redirect stands between."""
-        self._url, self._user_agent = url, user_agent
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._url, self._timeout, self._user_agent = url, timeout, user_agent
         self._session: aiohttp.ClientSession | None = None
 
     async def rule(self, inquiry: Inquiry) -> Ruling:
@@ -31,12 +31,13 @@ class HttpValidator:
             "Repository": inquiry.repository,
         }
         try:
-            async with self._opened().post(
-                self._url, data=msgspec.json.encode(question), allow_redirects=False
-            ) as answer:
+            async with (
+                asyncio.timeout(self._timeout),
+                self._opened().post(self._url, data=msgspec.json.encode(question), allow_redirects=False) as answer,
+            ):
                 return await _read(answer)
         except TimeoutError:
-            return Ruling(None, f"no answer within {self._timeout.total:g} s")
+            return Ruling(None, f"no answer within {self._timeout:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return Ruling(None, _line(fact_of(error)))
 
@@ -51,7 +52,7 @@ class HttpValidator:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_CONNECTIONS, force_close=True),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=self._timeout,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 headers={
                     "content-type": "application/json",
                     "accept-encoding": "identity",
