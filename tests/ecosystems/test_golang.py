@@ -90,13 +90,13 @@ def test_only_canonical_versions_are_kept_for_ever(path: str, kind: Kind, about:
 
 @pytest.mark.parametrize("version", ["main", "v1", "latest", "0123456789ab", "v2.0.0", "v1.0.0+meta"])
 @pytest.mark.parametrize("extension", ["mod", "zip"])
-def test_a_query_has_no_files(version: str, extension: str) -> None:
+def test_gop_03_a_query_has_no_files(version: str, extension: str) -> None:
     with pytest.raises(NotServed, match="canonical"):
         route(f"a.example/m/@v/{version}.{extension}")
 
 
 @pytest.mark.parametrize("spelling", ["!masterminds/!x", "%21masterminds/%21x", "%21%6Dasterminds/!%78"])
-def test_every_spelling_of_a_capital_is_one_key(spelling: str) -> None:
+def test_gop_01_every_spelling_of_a_capital_is_one_key(spelling: str) -> None:
     resource = route(f"git.example/{spelling}/@v/v1.0.0-%21r!c1.zip")
     assert resource.key == resource.path == "git.example/!masterminds/!x/@v/v1.0.0-!r!c1.zip"
     assert (resource.about, resource.version) == ("git.example/Masterminds/X", "v1.0.0-RC1")
@@ -115,7 +115,7 @@ def test_every_spelling_of_a_capital_is_one_key(spelling: str) -> None:
      "a.example/m/@v/a*b.info", "a.example/m/@v/a:b.info", "a.example/m/@v/main..info", "cached-only",
      "cached-only/cached-only/a.example/m/@v/list", "sumdb", "sumdb/sum.example", "sumdb/sum.example/other"],
 )  # fmt: skip
-def test_what_go_would_never_ask_is_not_served(path: str) -> None:
+def test_gop_01_what_go_would_never_ask_is_not_served(path: str) -> None:
     with pytest.raises((NotServed, BadRequest)):
         route(path)
 
@@ -135,7 +135,7 @@ def test_a_proper_module_path_is_served(path: str) -> None:
 
 
 @given(st.text("abzABZ019.-_~/", max_size=30))
-def test_escaping_survives_a_round_trip(text: str) -> None:
+def test_gop_01_escaping_survives_a_round_trip(text: str) -> None:
     assert unescape(escape(text)) == text
 
 
@@ -169,7 +169,7 @@ def test_nothing_is_written_here(method: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["cached-only/a.example/m/@v/v1.0.0.zip", "cached-only/sumdb/sum.example/latest"])
-def test_the_prefix_cached_only_asks_for_the_same_thing_without_contact(path: str) -> None:
+def test_gop_07_the_prefix_cached_only_asks_for_the_same_thing_without_contact(path: str) -> None:
     resource = route(path)
     assert resource.cached_only
     assert resource.key == path.removeprefix("cached-only/")
@@ -179,7 +179,7 @@ def test_the_prefix_cached_only_asks_for_the_same_thing_without_contact(path: st
 @pytest.mark.parametrize(
     ("word", "stored_only"), [("true", True), ("1", True), ("T", True), ("0", False), ("no", False)]
 )
-def test_the_header_disable_module_fetch_is_read_as_go_reads_it(word: str, stored_only: bool) -> None:
+def test_gop_07_the_header_disable_module_fetch_is_read_as_go_reads_it(word: str, stored_only: bool) -> None:
     assert route("a.example/m/@v/v1.0.0.zip", header=word).cached_only is stored_only
 
 
@@ -199,7 +199,7 @@ def test_the_header_disable_module_fetch_is_read_as_go_reads_it(word: str, store
         ("tile/8/data/x001/000.p/1", Kind.ARTIFACT),
     ],
 )
-def test_a_checksum_database_is_passed_on_byte_for_byte(question: str, kind: Kind) -> None:
+def test_gop_08_a_checksum_database_is_passed_on_byte_for_byte(question: str, kind: Kind) -> None:
     resource = route(f"sumdb/{DATABASE}/{question}")
     assert (resource.kind, resource.path) == (kind, f"sumdb/{DATABASE}/{question}")
 
@@ -231,7 +231,7 @@ def test_a_download_is_listed_in_the_lookup_that_tells_its_digest() -> None:
 
 
 @pytest.mark.parametrize("module", ["corp.example/secret/part", "git.corp.example/a"])
-def test_the_name_of_a_private_module_never_reaches_a_checksum_database(module: str) -> None:
+def test_gop_08_the_name_of_a_private_module_never_reaches_a_checksum_database(module: str) -> None:
     assert route(f"{module}/@v/v1.0.0.zip").listed_in is None
     with pytest.raises(Refused, match=module):
         route(f"sumdb/{DATABASE}/lookup/{module}@v1.0.0")

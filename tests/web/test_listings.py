@@ -33,7 +33,8 @@ async def go(works: Works, tmp_path: Path) -> AsyncIterator[Front]:
 
 
 async def store(front: Front, path: str) -> None:
-    front.works.fetcher.on(path, page(b"{}"))
+    version = path.rpartition("/")[2].removesuffix(".info")
+    front.works.fetcher.on(path, page(json.dumps({"Version": version}).encode()))
     assert (await front.get(f"/shelf/{path}")).status == 200
     await front.works.settle()
 

@@ -41,7 +41,7 @@ class Arrival:
         self._fact, self._remembered = fact, remembered
         self._wanted = _published(order, fact)
         self._is_document = order.resource.kind is Kind.INDEX
-        self._store_first = store_first or self._is_document
+        self._store_first = store_first or self._is_document or order.resource.examined
         self._blob: GrowingBlob | None = None
         self._file: OpenBlob | None = None
         self._failure: StoreFailure | None = None
@@ -260,18 +260,23 @@ class Arrival:
         return await asyncio.to_thread(guarded, check, self._order.subject, self._order.resource, file, wanted)
 
     async def _examine(self, reply: UpstreamReply) -> None:
-        if self._order.examine is None or self._file is None or self._failure is not None:
+        order = self._order
+        if not (order.examine or order.resource.examined) or self._file is None or self._failure is not None:
             return
-        if self._order.entry is not None and self._order.entry.sha256 == self._hash.sha256:
+        if order.entry is not None and order.entry.sha256 == self._hash.sha256:
             return
         document = Document(
             body=open_as_file(self._file, self._size),
             content_type=reply.headers.get("content-type"),
             url=reply.url,
-            key=self._order.resource.key,
+            key=order.resource.key,
             upstream=self._kit.fetcher.base_url(self._flight.trace.upstream),
         )
-        await self._order.examine(_Sized(self._file, self._size, self._hash.sha256), document)
+        if order.examine is None:
+            examine = order.repository.ecosystem.examine
+            await asyncio.to_thread(guarded, examine, order.subject, order.resource, document)
+        else:
+            await order.examine(_Sized(self._file, self._size, self._hash.sha256), document)
 
     async def commit(self) -> Blob:
         """Raises StoreFailure, also where the disk failed on the way."""

@@ -83,6 +83,8 @@ class Client:
     found_at: Sequence[FoundAt] = ()
     further: Sequence[str] = ()
     """Environment variables that name more sources: what comes from these does not come through us."""
+    mute_agent: str = ""
+    """How the User-Agent of a client begins that shows people nothing of a refusal but its status and its address."""
     setup: str = ""
     """The lines a person types to point this client at us for good; may hold `{url}` and `{host}`."""
 
@@ -198,6 +200,11 @@ class Ecosystem(ABC):
         """The file's digest by an algorithm that is not over its bytes (`h1`), to be compared with `published`;
         None when this algorithm is not known here. Runs in a thread."""
         return None
+
+    def examine(self, resource: Resource, document: Document) -> None:
+        """A file of which the resource says that it is `examined`, before it is served or stored. Raises BadContent
+        for what cannot be what its name says. Runs in a thread."""
+        return
 
     def problem(self, error: EntrepotError) -> Reply:
         """Say no in the words that this ecosystem's clients show to a person."""

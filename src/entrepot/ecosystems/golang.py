@@ -3,14 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Annotated, BinaryIO, ClassVar, Literal
+from typing import BinaryIO, ClassVar, Literal
 from urllib.parse import urlsplit
 
-import msgspec
 from packageurl.contrib.purl2url import get_download_url
 
 from entrepot.contracts.ecosystem import Client, Ecosystem, FoundAt, Limits, Lockfile, View
+from entrepot.ecosystems.golang_documents import check_info, read_info, read_list, read_text, shown_list
 from entrepot.ecosystems.golang_env import database_name, proxy_in
 from entrepot.ecosystems.golang_hash import MAX_ZIP_BYTES, hash_mod, hash_zip
 from entrepot.ecosystems.golang_names import (
@@ -30,7 +29,7 @@ from entrepot.ecosystems.golang_sumdb import (
     read_lookup,
     split_name,
 )
-from entrepot.errors import Absent, ConfigError, EntrepotError, MethodRefused, NotServed, Refused, UnreadableIndex
+from entrepot.errors import Absent, ConfigError, EntrepotError, MethodRefused, NotServed, Refused
 from entrepot.model.digest import Digest
 from entrepot.model.listing import Listing
 from entrepot.model.names import ReservedNames
@@ -51,13 +50,6 @@ _TEXT = "text/plain; charset=UTF-8"
 _NOT_SHOWN = re.compile(r"[^ -~]+")
 
 
-class _Info(msgspec.Struct):
-    """What `.info` and `@latest` answer; proxies may add fields."""
-
-    Version: str
-    Time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-
-
 class Golang(Ecosystem):
     """A Go module proxy."""
 
@@ -68,6 +60,7 @@ class Golang(Ecosystem):
     )
     purl_types: ClassVar[tuple[str, ...]] = ("golang",)
     versions: ClassVar[VersionOrder] = GO
+    revision: ClassVar[int] = 2
     dates: ClassVar[Literal["registry", "author", "none"]] = "author"
     limits: ClassVar[Limits] = Limits(parsed_index_bytes=64 << 20, artifact_bytes=MAX_ZIP_BYTES)
     lockfiles: ClassVar[tuple[Lockfile, ...]] = (Lockfile(name="go.sum", remedy="go.sum never names an address."),)
@@ -145,7 +138,7 @@ class Golang(Ecosystem):
             listed_in = lookup_of(self._database, module, version) if checked else None
             return Resource(
                 key=key, path=key, kind=Kind.ARTIFACT, about=module, version=version,
-                listed_in=listed_in, must_be_listed=False,
+                listed_in=listed_in, must_be_listed=False, examined=extension == "info",
             )  # fmt: skip
         if extension != "info" or not is_query(version):
             raise NotServed(f"{module}@{version[:200]}: not a canonical version")
@@ -178,9 +171,9 @@ class Golang(Ecosystem):
         if place.startswith("sumdb/"):
             return _read_digests(document) if "/lookup/" in place else iter(())
         if place.endswith("/@v/list"):
-            return _read_list(document, place.removesuffix("/@v/list"))
+            return read_list(document, place.removesuffix("/@v/list"))
         if place.endswith((".info", "/@latest")):
-            return iter((_read_info(document),))
+            return iter((read_info(document),))
         return iter(())
 
     def link(self, package: str, file: ReleaseFile) -> str:
@@ -203,15 +196,16 @@ class Golang(Ecosystem):
         return max(ranks, key=ranks.__getitem__, default=None)
 
     def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
-        """Only where something is hidden. A document about one version has nothing left then."""
-        if not view.hidden:
-            return None
-        if not resource.key.endswith(f"/{_LIST}"):
+        """Lists. A document about one version has nothing left where that is hidden."""
+        if resource.key.endswith(f"/{_LIST}"):
+            shown = shown_list(documents[0], view.hidden)
+            return None if shown is None else Rendered(body=shown, content_type=_TEXT)
+        if view.hidden:
             raise Absent(resource.key)
-        document = documents[0]
-        lines = [line for line in _read_text(document).splitlines() if line.split()]
-        shown = [line for line in lines if line.split()[0] not in view.hidden]
-        return Rendered(body="".join(f"{line}\n" for line in shown).encode(), content_type=_TEXT)
+        return None
+
+    def examine(self, resource: Resource, document: Document) -> None:
+        check_info(document, resource.version)
 
     def check(self, resource: Resource, file: BinaryIO, published: Digest) -> Digest | None:
         if published.algorithm != "h1":
@@ -241,49 +235,9 @@ def _stored_only(resource: Resource) -> Resource:
     return replace(resource, cached_only=True, listed_in=listed_in)
 
 
-def _read_text(document: Document) -> str:
-    try:
-        return document.body.read().decode()
-    except UnicodeDecodeError as error:
-        raise UnreadableIndex(f"{document.place}: not UTF-8 text") from error
-
-
-def _read_list(document: Document, module: str) -> Iterator[Release]:
-    """One version a line, perhaps with its time; the go command too passes over lines that it does not know."""
-    text = _read_text(document)
-    if text.lstrip().startswith("<"):
-        raise UnreadableIndex(f"{document.place}: a list of versions was expected, this is a web page")
-    package = unescape(module) or module
-    for line in text.splitlines():
-        words = line.split()
-        if words and parse_go_version(words[0]):
-            published = _moment(words[1]) if len(words) > 1 else None
-            yield Release(package=package, version=words[0], files=(), published=published)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
-
-
-def _read_info(document: Document) -> Release:
-    place = document.place
-    try:
-        info = msgspec.json.decode(document.body.read(), type=_Info)
-    except msgspec.MsgspecError as error:
-        raise UnreadableIndex(f"{place}: not the description of a version: {error}") from error
-    if not parse_go_version(info.Version):
-        raise UnreadableIndex(f"{place}: {info.Version[:200]!r} is no canonical version")
-    module = re.split(r"/@v/|/@latest$", place)[0]
-    return Release(package=unescape(module) or module, version=info.Version, files=(), published=info.Time)
-
-
 def _read_digests(document: Document) -> Iterator[Release]:
     root = urlsplit(document.upstream).path.rstrip("/")
-    for module, version, extension, digest in read_lookup(_read_text(document), document.place):
+    for module, version, extension, digest in read_lookup(read_text(document), document.place):
         location = Location(BASE, f"{root}/{_file_key(module, version, extension)}")
         file = ReleaseFile(name=f"{version}.{extension}", location=location, digests=(digest,))
         yield Release(package=module, version=version, files=(file,))

@@ -85,6 +85,8 @@ class Resource:
     """The representation asked of upstream; part of the stored key."""
     content_type: str = ""
     """What we say it is; empty: what upstream said."""
+    examined: bool = False
+    """Whether the ecosystem looks at an ARTIFACT as a whole before its first byte leaves."""
     cached_only: bool = False
     """Answer from the store or not at all (Go's cached-only forms); a miss is 404."""
     mutable_ttl: float | None = None
