@@ -91,6 +91,7 @@ CLIENTS = (
     Client(
         name="yarn",
         command="yarn",
+        mute_agent="got (",
         # Yarn 4 takes plain http only for hosts that are named.
         variables={"YARN_NPM_REGISTRY_SERVER": "{url}", "YARN_UNSAFE_HTTP_WHITELIST": "{host}"},
         asks=(("yarn", "config", "get", "npmRegistryServer"),),

@@ -108,6 +108,7 @@ def _plain(url: str) -> str | None:
 PIP = Client(
     name="pip",
     command="pip",
+    mute_agent="pip/",
     # PIP_EXTRA_INDEX_URL is left alone: a further index is a person's own choice. `doctor` and the docs speak of it.
     variables={"PIP_INDEX_URL": "{url}/simple/"},
     asks=(("pip", "config", "get", "install.index-url"), ("pip", "config", "get", "global.index-url")),

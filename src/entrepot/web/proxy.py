@@ -27,6 +27,7 @@ from entrepot.web.hot import Key
 from entrepot.web.keeping import Keeper
 from entrepot.web.ledger import Ledger, cache_status, validated_at
 from entrepot.web.mounts import Mounted, find_mount
+from entrepot.web.mute import telling_address, without_words
 from entrepot.web.sending import Send, Sender
 from entrepot.web.tokens import CHALLENGE, HINT, Guard, Principal, kept_private
 from entrepot.web.visit import Receive, Visit, ask_of, headers_of, read_body
@@ -150,7 +151,7 @@ class Proxy:
         request = Request(
             method=visit.method,
             path=mounted.path,
-            query=visit.scope["query_string"].decode("latin-1"),
+            query=without_words(visit.scope["query_string"].decode("latin-1")),
             accept=visit.headers.get("accept"),
             headers=visit.headers,
         )
@@ -208,6 +209,9 @@ class Proxy:
         )
         ecosystem = visit.mounted.repository.ecosystem if visit.mounted is not None else None
         reply = ecosystem.problem(error) if ecosystem else Reply(status=error.status, body=f"{error}\n".encode())
+        query, agent = visit.scope["query_string"].decode("latin-1"), visit.headers.get("user-agent")
+        if ecosystem is not None and (address := telling_address(error, ecosystem, query, agent)):
+            reply = replace(reply, status=302, headers=(*reply.headers, ("location", address)))
         extra = [("cache-control", "no-store"), ("cache-status", f"entrepot; detail={error.code}")]
         if error.retry_after is not None:
             extra.append(("retry-after", str(error.retry_after)))
