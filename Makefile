@@ -14,7 +14,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
-PNPM := pnpm@10.34.9
+NODE_CLIENTS := pnpm@10.34.9 @yarnpkg/cli-dist@4.18.1
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 ARGS ?=
 
@@ -72,7 +72,7 @@ $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/run
 	@mkdir -p $(@D) && touch $@
 
 # Clients and tools from outside Python. What is missing afterwards makes its tests skip, with the reason.
-$(STAMPS)/system: tools/debian-packages tools/pnpm | $(BIN)/python
+$(STAMPS)/system: tools/debian-packages tools/node-clients | $(BIN)/python
 	tools/debian-packages
-	tools/pnpm $(PNPM) .cache/tools
+	tools/node-clients .cache/tools $(NODE_CLIENTS)
 	@mkdir -p $(@D) && touch $@

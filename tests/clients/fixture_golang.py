@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -17,6 +17,7 @@ TEXT = "text/plain; charset=UTF-8"
 JSON = "application/json"
 ZIP = "application/zip"
 BINARY = "application/octet-stream"
+DATE = "2024-05-01T10:00:00Z"
 
 _KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"the key of a checksum database for tests").digest())
 _PUBLIC = b"\x01" + _KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -51,13 +52,23 @@ def go_proxy(*, later: bool = False) -> Files:
     return modules.files
 
 
+def dated_go(packages: Mapping[str, Mapping[str, str]]) -> Files:
+    """Modules, their versions, and the dates that their authors give them; the last is what `@latest` says."""
+    modules = _Modules()
+    for module, versions in packages.items():
+        for version, date in versions.items():
+            modules.publish(module, version, date=date)
+    return modules.files
+
+
 class _Modules:
     def __init__(self) -> None:
         self._files: Files = {}
         self._versions: dict[str, list[str]] = {}
+        self._dates: dict[tuple[str, str], str] = {}
         self._records: list[tuple[str, str, bytes]] = []
 
-    def publish(self, module: str, version: str, needs: dict[str, str] | None = None) -> None:
+    def publish(self, module: str, version: str, needs: dict[str, str] | None = None, date: str = DATE) -> None:
         mod = f"module {module}\n\ngo 1.20\n" + "".join(
             f"\nrequire {name} {at}\n" for name, at in (needs or {}).items()
         )
@@ -65,7 +76,8 @@ class _Modules:
         if version.endswith("+incompatible"):
             mod = f"module {module}\n"
         stem = f"/{escape(module)}/@v/{escape(version)}"
-        self._files[f"{stem}.info"] = JSON, _info(version)
+        self._files[f"{stem}.info"] = JSON, _info(version, date)
+        self._dates[module, version] = date
         self._files[f"{stem}.mod"] = TEXT, mod.encode()
         self._files[f"{stem}.zip"] = ZIP, _pack(contents)
         self._versions.setdefault(module, []).append(version)
@@ -82,7 +94,7 @@ class _Modules:
         for module, versions in self._versions.items():
             released = [version for version in versions if "-" not in version]
             found[f"/{escape(module)}/@v/list"] = TEXT, "".join(f"{version}\n" for version in versions).encode()
-            found[f"/{escape(module)}/@latest"] = JSON, _info(released[-1])
+            found[f"/{escape(module)}/@latest"] = JSON, _info(released[-1], self._dates[module, released[-1]])
         return {**found, **{f"/sumdb/{DATABASE}/{path}": file for path, file in self._database()}}
 
     def _database(self) -> Iterator[tuple[str, tuple[str, bytes]]]:
@@ -108,8 +120,8 @@ def h1(contents: dict[str, bytes]) -> str:
     return f"h1:{base64.b64encode(hashlib.sha256(lines.encode()).digest()).decode()}"
 
 
-def _info(version: str) -> bytes:
-    return json.dumps({"Version": version, "Time": "2024-05-01T10:00:00Z"}).encode()
+def _info(version: str, date: str = DATE) -> bytes:
+    return json.dumps({"Version": version, "Time": date}).encode()
 
 
 def _contents(module: str, version: str, mod: str, needs: list[str]) -> dict[str, bytes]:

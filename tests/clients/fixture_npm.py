@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 Files = dict[str, tuple[str, bytes]]
@@ -38,6 +39,15 @@ def npm_registry(base_url: str, *, later: bool = False) -> Files:
     registry.publish("scripted", "1.0.0", "2024-01-01T10:00:00.000Z", scripted=True)
     if later:
         registry.publish("left", "1.2.0", "2024-08-01T10:00:00.000Z", dependencies={"@acme/foo": "^1.0.0"})
+    return registry.files()
+
+
+def dated_npm(base_url: str, packages: Mapping[str, Mapping[str, str]]) -> Files:
+    """Packages, their versions, and when each was published; the last is `latest`."""
+    registry = _Registry(base_url.rstrip("/"))
+    for name, versions in packages.items():
+        for version, date in versions.items():
+            registry.publish(name, version, date)
     return registry.files()
 
 

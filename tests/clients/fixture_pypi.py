@@ -6,7 +6,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from urllib.parse import urlsplit
@@ -167,18 +167,34 @@ def distributions(*, later: bool = False) -> tuple[Distribution, ...]:
     return (*known, make_wheel("acme-core", "1.3", uploaded="2024-05-01T00:00:00.000000Z")) if later else known
 
 
+def dated_pypi(base_url: str, packages: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, bytes]]:
+    """Projects, their versions, and when each was uploaded."""
+    wheels = [
+        make_wheel(project, version, uploaded=date)
+        for project, versions in packages.items()
+        for version, date in versions.items()
+    ]
+    return pypi_index(base_url, offer=wheels)
+
+
 def pypi_index(
-    base_url: str, *, html_only: bool = False, metadata: bool = True, later: bool = False, files_url: str = ""
+    base_url: str,
+    *,
+    html_only: bool = False,
+    metadata: bool = True,
+    later: bool = False,
+    files_url: str = "",
+    offer: Sequence[Distribution] = (),
 ) -> dict[str, tuple[str, bytes]]:
     """Every resource of the index by its path from the origin's root: content type and body.
 
     `base_url` is the URL that `/simple/` and `/packages/` lie below, without a trailing slash. With `html_only` the
     pages are the HTML of a plain mirror, without dates and sizes; without `metadata` wheels have no sidecars.
-    `files_url`: another host, which the JSON pages name for all files.
+    `files_url`: another host, which the JSON pages name for all files. `offer`: these instead.
     """
     root = urlsplit(base_url).path.rstrip("/")
     offered: dict[str, list[Distribution]] = {}
-    for one in distributions(later=later):
+    for one in offer or distributions(later=later):
         offered.setdefault(one.project, []).append(one)
     found: dict[str, tuple[str, bytes]] = {f"{root}/simple/": _names(sorted(offered), html_only)}
     for project, files in offered.items():
