@@ -269,16 +269,19 @@ def test_the_counts_of_all_workers_are_summed_ended_ones_included(tmp_path: Path
     ended.of("npm").hits = 2
     ended.of_session("s", "npm").hits = 1
     ended.evicted_bytes, ended.quarantined = 5, 1
+    ended.triggers = {"accepted": 1, "full": 2}
     tally = Tally(tmp_path, ended)
     tally.save()
     next(tmp_path.glob("*.json")).rename(tmp_path / "1.json")
     living = Counters()
     living.of("npm").hits = 3
     living.of("pypi").misses = 4
+    living.count_trigger("accepted")
     totals = Tally(tmp_path, living).totals()
     assert (totals.of("npm").hits, totals.of("pypi").misses) == (5, 4)
     assert totals.of_session("s", "npm").hits == 1
     assert (totals.evicted_bytes, totals.quarantined) == (5, 1)
+    assert totals.triggers == {"accepted": 2, "full": 2}
 
 
 def test_counts_can_be_saved_while_others_count(tmp_path: Path) -> None:

@@ -421,6 +421,14 @@ async def test_health_and_readiness(front: Front) -> None:
     assert (unready.status, unready.body) == (503, b"not ready: the catalog is out of order\n")
 
 
+async def test_metrics_count_what_became_of_triggers(front: Front) -> None:
+    for result in ("accepted", "full", "full"):
+        front.works.counters.count_trigger(result)
+    lines = (await front.get("/metrics")).body.decode().splitlines()
+    assert 'entrepot_triggers_total{result="accepted"} 1.0' in lines
+    assert 'entrepot_triggers_total{result="full"} 2.0' in lines
+
+
 async def test_metrics_count_what_was_served(front: Front) -> None:
     await stored(front)
     await front.get("/shelf/loose/a")
