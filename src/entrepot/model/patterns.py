@@ -10,6 +10,8 @@ from entrepot.errors import ConfigError
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
+_TOGETHER = 256
+_ANYWHERE = (".*", "^.*", ".+", "^.+")
 _EVERY, _NEVER = r"[\x{0}-\x{10ffff}]", r"[^\x{0}-\x{10ffff}]"
 
 
@@ -36,19 +38,37 @@ def parse_regex(text: str, subject: str) -> Regex:
 class RegexSet:
     """Many expressions, looked for all at once."""
 
-    def __init__(self, expressions: Sequence[str]) -> None:
-        """The expressions are ones that `parse_regex` takes."""
-        self._count = len(expressions)
-        # The last one always matches: where it is not found, the engine had too little memory to look.
-        self._set = _compile_set([*expressions, "(?s:.*)"])
+    def __init__(self, expressions: Sequence[Regex]) -> None:
+        # The engine keeps what it learns of each combination of expressions that can still match. Those that begin
+        # anywhere can always, the others hardly ever: apart from each other they make few combinations.
+        floating = [one.pattern.startswith(_ANYWHERE) for one in expressions]
+        groups = [[number for number, floats in enumerate(floating) if floats is kind] for kind in (False, True)]
+        parts = [group[start : start + _TOGETHER] for group in groups for start in range(0, len(group), _TOGETHER)]
+        self._parts = [_Part(numbers, [expressions[number] for number in numbers]) for numbers in parts]
 
-    def candidates(self, text: str) -> Sequence[int]:
-        """The positions of those that match the whole text; of all, where they are too large to be looked for at
-        once."""
+    def matching(self, text: str) -> list[int]:
+        """The positions of those that match the whole text, in order."""
+        found: list[int] = []
+        for part in self._parts:
+            found += part.matching(text)
+        return sorted(found)
+
+
+class _Part:
+    """What the engine looks for in one go."""
+
+    def __init__(self, numbers: list[int], expressions: list[Regex]) -> None:
+        self._numbers, self._expressions = numbers, expressions
+        # The last one always matches: where it is not found, the engine had too little memory to look.
+        self._set = _compile_set([*(one.pattern for one in expressions), "(?s:.*)"])
+
+    def matching(self, text: str) -> list[int]:
+        last = len(self._numbers)
         found = self._set.Match(text) if self._set is not None else None
-        if not found or self._count not in found:
-            return range(self._count)
-        return sorted(position for position in found if position != self._count)
+        if not found or last not in found:
+            each = zip(self._numbers, self._expressions, strict=True)
+            return [number for number, expression in each if expression.fullmatch(text) is not None]
+        return [self._numbers[position] for position in found if position != last] if len(found) > 1 else []
 
 
 class _Set(Protocol):

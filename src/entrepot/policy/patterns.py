@@ -22,7 +22,7 @@ class PackagePattern:
     """As it was written."""
     glob: Glob
     regex: Regex
-    """The glob's."""
+    """Matches the names that the glob does; where it has a class, which may match a slash, also some others."""
 
     @classmethod
     def parse(
@@ -32,12 +32,7 @@ class PackagePattern:
         names `subject`."""
         native = _glob_in_purl(text, tuple(purl_types), subject) if text[:4].lower() == "pkg:" else text
         glob = parse_glob(spell(native), subject)
-        return cls(text=text, glob=glob, regex=parse_regex(glob.expression, subject))
-
-    @property
-    def expression(self) -> str:
-        """Matches whatever this matches, and little else."""
-        return f"{self.glob.expression}(?s:/.*)?"
+        return cls(text=text, glob=glob, regex=parse_regex(f"{glob.expression}(?s:/.*)?", subject))
 
     @property
     def elements(self) -> tuple[str, ...]:
@@ -46,9 +41,11 @@ class PackagePattern:
         return tuple(self.glob.pattern.split("/"))
 
     def matches(self, package: str) -> bool:
-        slashes = self.glob.pattern.count("/")
-        parts = package.split("/", slashes + 1)
-        return len(parts) > slashes and self.regex.fullmatch("/".join(parts[: slashes + 1])) is not None
+        return self.regex.fullmatch(package) is not None and self.confirms(package)
+
+    def confirms(self, package: str) -> bool:
+        """Whether a name that the expression matches is one that the glob does."""
+        return "[" not in self.glob.pattern or self.glob.matches_prefix(package)
 
 
 def _glob_in_purl(text: str, purl_types: tuple[str, ...], subject: str) -> str:
@@ -67,7 +64,7 @@ class Packages(Generic[T]):
 
     def __init__(self, items: Iterable[tuple[PackagePattern, T]] = ()) -> None:
         self._items = tuple(items)
-        self._set = RegexSet([pattern.expression for pattern, _ in self._items])
+        self._set = RegexSet([pattern.regex for pattern, _ in self._items])
 
     def __iter__(self) -> Iterator[tuple[PackagePattern, T]]:
         return iter(self._items)
@@ -76,9 +73,9 @@ class Packages(Generic[T]):
         return len(self._items)
 
     def all(self, package: str) -> Iterator[T]:
-        for position in self._set.candidates(package):
+        for position in self._set.matching(package):
             pattern, item = self._items[position]
-            if pattern.matches(package):
+            if pattern.confirms(package):
                 yield item
 
     def first(self, package: str) -> T | None:

@@ -1,6 +1,6 @@
 """Rules of the configuration: what holds for some packages, versions or paths."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from entrepot.model.patterns import Regex, RegexSet
@@ -17,12 +17,6 @@ class Selector:
     version: Constraint | None = None
     path: Regex | None = None
     """For the whole decoded path below the repository."""
-
-    def names(self, package: str, path: str | None) -> bool:
-        """Whether it speaks of them in some version; None: in some path."""
-        if self.package is not None and not self.package.matches(package):
-            return False
-        return self.path is None or path is None or self.path.fullmatch(path) is not None
 
     def admits(self, version: str) -> bool | None:
         """None: it cannot be compared, or there is none."""
@@ -49,6 +43,9 @@ class Finding:
     """Those before it that would match if the version were one that they admit, which cannot be told."""
 
 
+_NOTHING = Finding()
+
+
 class RuleBook:
     """A repository's rules in order; the first that matches counts."""
 
@@ -59,8 +56,8 @@ class RuleBook:
         self._by_package = [number for number in numbers if selectors[number].package]
         self._by_path = [number for number in numbers if selectors[number].path]
         self._by_neither = [number for number in numbers if not (selectors[number].package or selectors[number].path)]
-        self._packages = RegexSet([one.package.expression for one in selectors if one.package])
-        self._paths = RegexSet([one.path.pattern for one in selectors if one.path])
+        self._packages = RegexSet([one.package.regex for one in selectors if one.package])
+        self._paths = RegexSet([one.path for one in selectors if one.path])
 
     def __bool__(self) -> bool:
         return bool(self.rules)
@@ -71,27 +68,26 @@ class RuleBook:
 
     def look(self, package: str, version: str, path: str | None) -> Finding:
         """`path`: None for what holds whatever the path; rules for some paths then do not count."""
-        rules = self._among(package, None, []) if path is None else self._naming(package, path)
-        return _first(rules, version)
+        if not self.rules:
+            return _NOTHING
+        return _first(self._among(package, [] if path is None else self._matching_path(path)), version)
 
     def may_name(self, package: str, version: str, path: str | None) -> bool:
         """Whether any rule speaks of it, or might; None: of any of its paths."""
-        return any(rule.selector.admits(version) is not False for rule in self._naming(package, path))
+        by_path = self._by_path if path is None else self._matching_path(path)
+        return any(rule.selector.admits(version) is not False for rule in self._among(package, by_path))
 
-    def _naming(self, package: str, path: str | None) -> Iterator[Rule]:
-        """The rules that speak of the package and the path in some version."""
-        found = self._by_path if path is None else [self._by_path[one] for one in self._paths.candidates(path)]
-        return self._among(package, path, found)
+    def _matching_path(self, path: str) -> list[int]:
+        return [self._by_path[one] for one in self._paths.matching(path)]
 
-    def _among(self, package: str, path: str | None, by_path: list[int]) -> Iterator[Rule]:
-        """As `_naming`, where of all rules with a path only these may match."""
+    def _among(self, package: str, by_path: list[int]) -> list[Rule]:
+        """The rules that speak of a package in some version, where of those with a path only these do."""
         known = set(by_path)
-        found = [self._by_package[one] for one in self._packages.candidates(package)]
+        found = [self._by_package[one] for one in self._packages.matching(package)]
         numbers = [one for one in found if one in known or not self.rules[one].selector.path]
         numbers += [one for one in by_path if not self.rules[one].selector.package]
-        for number in sorted(numbers + self._by_neither):
-            if self.rules[number].selector.names(package, path):
-                yield self.rules[number]
+        rules = [self.rules[number] for number in sorted(numbers + self._by_neither)]
+        return [rule for rule in rules if rule.selector.package is None or rule.selector.package.confirms(package)]
 
     def overlaps(self) -> list[str]:
         """Warnings about rules that never count, because an earlier one matches whatever they match. Only what is plain
@@ -112,7 +108,7 @@ class RuleBook:
         return warnings
 
 
-def _first(rules: Iterator[Rule], version: str) -> Finding:
+def _first(rules: Iterable[Rule], version: str) -> Finding:
     doubtful: list[Rule] = []
     for rule in rules:
         admitted = rule.selector.admits(version)
