@@ -261,12 +261,6 @@ async def test_a_go_list_is_filtered_by_the_dates_of_its_versions(golang: Place)
     assert len(golang.works.fetcher.asks) == asked
 
 
-async def test_a_go_list_that_hides_nothing_goes_as_it_came(golang: Place) -> None:
-    sent = b"v1.0.0\n\nnot-a-version\nv1.1.0"
-    golang.works.fetcher.on("go.example/m/@v/list", page(sent))
-    assert await golang.get("go.example/m/@v/list") == sent
-
-
 async def test_the_latest_of_go_is_the_newest_that_is_old_enough(golang: Place) -> None:
     latest = await golang.json("go.example/m/@latest")
     assert (latest["Version"], latest["Time"]) == ("v1.1.0", stamp(10))

@@ -462,3 +462,48 @@ def test_the_default_upstream_comes_from_the_public_table() -> None:
     assert default
     assert default.startswith("https://")
     assert "@v" not in default
+
+
+# --- dates ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("versions", "newest"),
+    [
+        ((), None),
+        (("v1.9.0", "v1.10.0"), "v1.10.0"),
+        (("v1.9.0", "v1.10.0-rc.1"), "v1.9.0"),
+        (("v1.10.0-rc.1", "v1.10.0-rc.2"), "v1.10.0-rc.2"),
+        (("v1.9.0", "v2.0.0+incompatible"), "v1.9.0"),
+        (("v2.0.0+incompatible", "v3.0.0+incompatible"), "v3.0.0+incompatible"),
+        (("v1", "main"), None),
+    ],
+)
+def test_the_newest_of_some_versions_is_the_one_that_go_would_take(
+    versions: tuple[str, ...], newest: str | None
+) -> None:
+    assert Golang().newest_of(versions) == newest
+
+
+@pytest.mark.parametrize(
+    ("version", "listed"),
+    [
+        ("v1.2.0", True),
+        ("v1.2.0-rc.1", True),
+        ("v2.0.0+incompatible", True),
+        ("v0.0.0-20260101000000-0123456789ab", False),
+        ("v1.2.1-0.20260101000000-0123456789ab", False),
+        ("v1.2.0-rc.1.0.20260101000000-0123456789ab", False),
+        ("v2.0.1-0.20260101000000-0123456789ab+incompatible", False),
+    ],
+)
+def test_versions_appear_in_the_list_and_untagged_commits_do_not(version: str, listed: bool) -> None:
+    place = Golang().announced_in("go.example/m", version)
+    assert (place.key if place else None) == ("go.example/m/@v/list" if listed else None)
+
+
+def test_a_version_is_dated_by_its_own_description() -> None:
+    described = Golang().dated_by("go.example/Capital", "v1.0.0")
+    assert described is not None
+    assert described.key == "go.example/!capital/@v/v1.0.0.info"
+    assert Golang().dated_by("go.example/m", "v2.0.0") is None
