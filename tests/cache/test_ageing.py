@@ -20,8 +20,12 @@ from entrepot.ecosystems.npm import Npm
 from entrepot.ecosystems.pypi import Pypi
 from entrepot.errors import Absent, EntrepotError, PolicyHidden, PolicyRefused, Unreachable, UpstreamStatus
 from entrepot.model.resource import Request, Resource
+from entrepot.model.versions import SEMVER
+from entrepot.policy.constraints import parse_constraint
 from entrepot.policy.cooldown import Cooldown, Exemption
 from entrepot.policy.gate import Gate
+from entrepot.policy.rules import Rule, RuleBook, Selector
+from entrepot.policy.verdict import Download, Mode
 from tests.cache.works import Works, body_of, page, until
 from tests.fakes import NOON, Reply
 
@@ -333,6 +337,20 @@ async def test_a_version_appears_when_it_is_old_enough_without_anybody_asking_up
     npm.works.fetcher.on("left", Unreachable("dark"))
     await npm.after(1)
     assert (await npm.json("left"))["dist-tags"] == {"latest": "1.2.0"}
+
+
+async def test_versions_that_rules_deny_are_hidden_too_with_and_without_a_cooldown(npm: Place) -> None:
+    rule = Rule(
+        selector=Selector(version=parse_constraint("<1.1.0", SEMVER, "rules[0]")),
+        name="rules[0]",
+        download=Download(mode=Mode.DENY, rule="rules[0]"),
+    )
+    rules = RuleBook([rule])
+    document = await npm.under(Gate(rules=rules, revision="2")).json("left")
+    assert list(document["versions"]) == ["1.1.0", "1.2.0"]  # type: ignore[call-overload]
+    assert "rules[0]" in str(document["policyRestrictions"])
+    both = npm.under(Gate(rules=rules, cooldown=COOLDOWN, revision="3"))
+    assert list((await both.json("left"))["versions"]) == ["1.1.0"]  # type: ignore[call-overload]
 
 
 # --- newcomers --------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
@@ -260,7 +260,7 @@ class _Judge:
     ) -> None:
         self._repository, self._cooldown, self._sightings = repository, cooldown, sightings
         self._now, self._as_of = now, as_of
-        self._hides: Callable[[str, str], bool] | None = repository.gate.hides if _filters(repository.gate) else None
+        self._filters = _filters(repository.gate)
 
     def __call__(self, facts: list[FileFact]) -> dict[str, Refusal]:
         return dict(self._refusals(facts))
@@ -272,11 +272,9 @@ class _Judge:
                 yield name_of(self._repository.ecosystem, fact), refusal
 
     def _refusal(self, fact: FileFact) -> Refusal | None:
-        if self._hides is not None and self._hides(fact.package, fact.version):
-            reason = f"{fact.package} {fact.version} is not to be had here"
-            return Refusal(kind="deny", rule="mode", reason=reason)
-        if self._cooldown is None:
-            return None
+        barred = self._repository.gate.hidden_by(fact.package, fact.version) if self._filters else None
+        if barred is not None or self._cooldown is None:
+            return barred
         source = self._repository.ecosystem.dates
         # What no list announces was never seen to appear.
         dated = Dated(published=fact.published, source=source, baseline=source == "author")
@@ -295,7 +293,7 @@ def _cooldown_of(gate: Gate, as_of: datetime | None) -> Cooldown | None:
 
 def _filters(gate: Gate) -> bool:
     """Whether rules may leave versions out of lists."""
-    return gate.file is not None or bool(gate.rules)
+    return gate.file is not None or bool(gate.rules) or gate.unmatched == "deny"
 
 
 def _hidden(refusals: dict[str, Refusal], until: float, repository: Repository, facts: list[FileFact]) -> Hidden:
