@@ -13,6 +13,7 @@ from entrepot.cache.plan import Wish
 from entrepot.errors import (
     Absent,
     BadContent,
+    BodyCut,
     DigestMismatch,
     EntrepotError,
     NotCached,
@@ -231,42 +232,60 @@ async def test_mut_02_a_new_edition_replaces_the_old_and_readers_of_the_old_fini
     assert await works.get("signed/a") == (200, NEWS)
 
 
-FAILURES = [
-    Unreachable("refused"),
-    UpstreamTimeout("silence"),
-    UpstreamStatus("a", 500),
-    UpstreamBusy("o", 40, "Retry-After"),
-]
-
-
-@pytest.mark.parametrize("path", ["signed/a", "pkg/"])
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
-async def test_mut_03_a_stale_edition_is_served_while_upstream_fails_and_asked_for_not_before_the_backoff(
-    works: Works, failure: EntrepotError, path: str
-) -> None:
+async def serves_the_old_edition(works: Works, path: str, failure: EntrepotError | Reply, backoff: float = 30) -> None:
+    """While upstream fails so; and it is asked again only after `backoff` seconds."""
     await expired(works, path, page(listing(a=BODY)))
-    fresh = (await works.fetch(path, wish=Wish(stored_only=True))).length
+    old = await works.get(path, wish=Wish(stored_only=True))
     works.fetcher.on(path, failure)
     answer = await works.fetch(path)
-    assert (answer.status, answer.length) == (200, fresh)
+    assert (answer.status, await body_of(answer)) == old
     assert (answer.trace.outcome, answer.trace.detail) == ("stale", "upstream-failed")
     assert answer.entry is not None
     assert answer.entry.validated_at == NOON
-    await body_of(answer)
     asked = len(works.fetcher.asks)
-    works.clock.advance(29)
-    assert (await works.get(path))[0] == 200
+    works.clock.advance(backoff - 1)
+    assert await works.get(path) == old
     assert len(works.fetcher.asks) == asked
     works.clock.advance(60)
-    assert (await works.get(path))[0] == 200
+    assert await works.get(path) == old
     await works.settle()
     assert len(works.fetcher.asks) > asked
 
 
-async def test_mut_04_a_body_that_breaks_leaves_the_old_edition(works: Works) -> None:
-    await expired(works)
-    works.fetcher.on("signed/a", replace(page(NEWS), cut_at=5, length=True))
-    assert (await works.get("signed/a")) == (200, BODY)
+both_kinds = pytest.mark.parametrize("path", ["signed/a", "pkg/"])
+
+
+@both_kinds
+async def test_mut_03_the_old_edition_is_served_while_connections_are_refused(works: Works, path: str) -> None:
+    await serves_the_old_edition(works, path, Unreachable("registry.example: connection refused"))
+
+
+@both_kinds
+async def test_mut_04_the_old_edition_is_served_while_the_name_does_not_resolve(works: Works, path: str) -> None:
+    await serves_the_old_edition(works, path, Unreachable("registry.example: its name does not resolve"))
+
+
+@both_kinds
+@pytest.mark.parametrize("cut", [UpstreamTimeout("silence"), BodyCut("the body ended early")])
+async def test_mut_05_the_old_edition_is_served_while_bodies_stop_half_way(
+    works: Works, path: str, cut: EntrepotError
+) -> None:
+    await serves_the_old_edition(works, path, replace(page(listing(a=NEWS)), cut_at=5, cut=cut))
+
+
+@both_kinds
+async def test_mut_06_the_old_edition_is_served_while_upstream_answers_500(works: Works, path: str) -> None:
+    await serves_the_old_edition(works, path, Reply(status=500))
+
+
+@both_kinds
+async def test_mut_07_the_old_edition_is_served_while_a_503_asks_to_wait(works: Works, path: str) -> None:
+    await serves_the_old_edition(works, path, UpstreamBusy("registry.example", 40, "it answered 503"), backoff=40)
+
+
+@both_kinds
+async def test_mut_08_the_old_edition_is_served_while_a_429_asks_to_wait(works: Works, path: str) -> None:
+    await serves_the_old_edition(works, path, UpstreamBusy("registry.example", 200, "it answered 429"), backoff=200)
 
 
 @pytest.mark.parametrize("path", ["signed/a", "pkg/"])

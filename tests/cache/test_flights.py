@@ -13,6 +13,7 @@ import pytest
 from entrepot.cache.answer import Answer, Growing
 from entrepot.cache.flight import Flight, Head
 from entrepot.cache.order import Limits, Order
+from entrepot.cache.plan import Wish
 from entrepot.contracts.blobs import GrowingBlob, OpenBlob
 from entrepot.contracts.ecosystem import Limits as Caps
 from entrepot.contracts.fetcher import Ask
@@ -21,6 +22,7 @@ from entrepot.errors import (
     BodyCut,
     EntrepotError,
     InternalError,
+    NotCached,
     StoreFailure,
     Unreachable,
     UpstreamFailure,
@@ -62,6 +64,31 @@ class CountingShelf(Shelf):
     def releases(self, document: Document) -> Iterator[Release]:
         self.read += 1
         return super().releases(document)
+
+
+async def test_ath_11_what_is_still_being_written_is_no_file_yet(works: Works) -> None:
+    reply, (gate,) = gated(BIG, MIB)
+    works.fetcher.on("loose/a", reply)
+    answer = await works.fetch("loose/a")
+    assert await reads(answer, 1000) == BIG[:1000]
+    assert works.blobs.digests() == []
+    for one in (works, works.sibling()):
+        with pytest.raises(NotCached):
+            await one.fetch("loose/a", wish=Wish(stored_only=True))
+    gate.set()
+    assert await body_of(answer) == BIG
+    await works.settle()
+    assert await works.get("loose/a", wish=Wish(stored_only=True)) == (200, BIG)
+
+
+async def test_ath_11_what_broke_off_half_way_is_no_file_at_all(works: Works) -> None:
+    works.fetcher.on("loose/a", replace(page(BIG), cut_at=MIB), Reply(status=416))
+    with pytest.raises(BodyCut):
+        await works.get("loose/a")
+    await works.settle()
+    assert works.blobs.digests() == []
+    with pytest.raises(NotCached):
+        await works.fetch("loose/a", wish=Wish(stored_only=True))
 
 
 # --- joining and leaving ----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The go command with its checksum database on."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ with_go = pytest.mark.skipif(bool(missing("go")), reason=missing("go"))
 
 
 @with_go
-def test_go_asks_the_checksum_database_through_us_and_nobody_else(opened: Opener) -> None:
+def test_gop_10_go_asks_the_checksum_database_through_us_and_nobody_else(opened: Opener) -> None:
     shop = opened("golang")
     room = shop.room()
     room.write("go.mod", MINE)
@@ -28,7 +29,7 @@ def test_go_asks_the_checksum_database_through_us_and_nobody_else(opened: Opener
     assert "go.example/hello v1.1.0/go.mod h1:" in room.read("go.sum")
 
 
-def test_what_the_database_signed_arrives_byte_for_byte(standing: Standing) -> None:
+def test_gop_08_what_the_database_signed_arrives_byte_for_byte(standing: Standing) -> None:
     shop = standing["golang"]
     for path in ("sumdb/sum.example/latest", LOOKUP, "sumdb/sum.example/tile/8/0/000.p/6"):
         assert shop.get(path).body == shop.registry.files[f"/{path}"][1]
@@ -47,7 +48,7 @@ def test_a_forged_lookup_is_refused_by_go_itself(opened: Opener) -> None:
 
 
 @with_go
-def test_capitals_branches_and_versions_without_module_file(standing: Standing) -> None:
+def test_gop_01_capitals_branches_and_versions_without_module_file(standing: Standing) -> None:
     room = standing["golang"].room()
     room.write("go.mod", MINE)
 
@@ -62,7 +63,7 @@ def test_capitals_branches_and_versions_without_module_file(standing: Standing) 
 
 
 @with_go
-def test_go_downloads_cold_what_go_sum_locks_and_asks_for_no_list(opened: Opener) -> None:
+def test_gop_10_go_downloads_cold_what_go_sum_locks_and_asks_for_no_list(opened: Opener) -> None:
     shop = opened("golang")
     first = shop.room()
     first.write("go.mod", MINE)
@@ -79,6 +80,18 @@ def test_go_downloads_cold_what_go_sum_locks_and_asks_for_no_list(opened: Opener
 
 
 @with_go
+def test_gop_10_go_downloads_without_a_checksum_database_too(opened: Opener) -> None:
+    shop = opened("golang")
+    room = replace(shop.room(), variables={"GOSUMDB": "off"})
+    room.write("go.mod", MINE + "\nrequire go.example/hello v1.1.0\n")
+
+    room.run("go", "mod", "download", "all")
+
+    assert "go.example/hello v1.1.0 h1:" in room.read("go.sum")
+    assert shop.registry.asked("/sumdb/sum.example/supported") == []
+
+
+@with_go
 def test_a_module_that_upstream_does_not_have_is_absent_for_go_too(standing: Standing) -> None:
     room = standing["golang"].room()
     room.write("go.mod", MINE)
@@ -87,7 +100,7 @@ def test_a_module_that_upstream_does_not_have_is_absent_for_go_too(standing: Sta
         room.run("go", "get", "go.example/nowhere@latest")
 
 
-def test_the_cached_only_form_makes_no_contact(opened: Opener) -> None:
+def test_gop_07_the_cached_only_form_makes_no_contact(opened: Opener) -> None:
     shop = opened("golang")
     path = "go.example/world/@v/v0.2.0.mod"
 

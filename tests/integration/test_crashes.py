@@ -43,7 +43,7 @@ def assert_sound_after_restart(server: Server) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_kill_during_downloads_leaves_nothing_wrong_and_nothing_behind(
+def test_ath_11_a_kill_during_downloads_leaves_nothing_wrong_and_nothing_behind(
     server: Server, origin: Rogue, workers: int
 ) -> None:
     server.workers = workers

@@ -5,6 +5,7 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ async def go(works: Works, tmp_path: Path) -> AsyncIterator[Front]:
     front.close()
 
 
-async def got(front: Front, path: str, **fields: str) -> Got:
+async def got(front: Front, path: str, **fields: Any) -> Got:
     answer = await front.get(f"/shelf/{path}", **fields)
     await front.works.settle()
     return answer
