@@ -36,6 +36,8 @@ def complaint_about(text: str, directory: Path, environment: dict[str, str] | No
         (NPM + "[repositories.a.freshness]\nmutabel_ttl = '5m'\n", 4, "did you mean 'mutable_ttl'?"),
         (COMPANY + "auth = { kind = 'bearer', tokn = 'x' }\n", 3, "upstreams.company.auth.tokn: unknown key; did you"),
         (NPM + "checksums = []\n", 3, "repositories.a.checksums: unknown key; known here: "),
+        (NPM + "reserved = ['@acme/*', 'pkg:pypi/x']\n", 3, "'pkg:pypi/x' names packages of another kind; here are: "),
+        (NPM + "reserved = ['']\n", 3, "repositories.a.reserved: '' names no package; remove it"),
         (NPM + "options = { rules = [] }\n", 3, "repositories.a: 'rules' is no option of npm; known here: none"),
         ("[fetch]\nread_timeout = 30\n", 2, "fetch.read_timeout: 30 is no duration; write a number and a unit"),
         ("[fetch]\nread_timeout = '30 sec'\n", 2, "'30 sec' is no duration; write a number and a unit"),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from entrepot.model.names import Reservation, ReservedNames, is_named
+from entrepot.errors import ConfigError
+from entrepot.model.names import Reservation, ReservedNames, is_named, parse_reservation
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,18 @@ def test_what_has_no_name_is_never_reserved() -> None:
 @pytest.mark.timeout(5)
 def test_no_pattern_takes_for_ever() -> None:
     assert not is_named("a" * 5000, "*a" * 40 + "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [("@acme/*", "@acme/*"), ("pkg:npm/%40acme/*", "@acme/*"), ("pkg:npm/acme-*", "acme-*")],
+)
+def test_a_reservation_is_a_glob_or_a_package_url(text: str, pattern: str) -> None:
+    found = parse_reservation(text, ("npm",), "repositories.npm.reserved")
+    assert found == Reservation(pattern, f'repositories.npm.reserved "{text}"')
+
+
+@pytest.mark.parametrize("text", ["", "/", "pkg:npm/", "pkg:pypi/acme", "pkg:"])
+def test_a_reservation_of_nothing_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"repositories\.npm\.reserved"):
+        parse_reservation(text, ("npm",), "repositories.npm.reserved")

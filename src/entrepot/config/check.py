@@ -18,6 +18,7 @@ from entrepot.config.token_check import about_tokens
 from entrepot.config.upstream import Upstream
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import ConfigError
+from entrepot.model.names import parse_reservation
 
 Ecosystems = Mapping[str, type[Ecosystem]]
 
@@ -151,8 +152,17 @@ def _about_repository(
         if "://" not in upstream and upstream != "default" and upstream not in settings.upstreams:
             nearest = _nearest(upstream, {*settings.upstreams, "default"})
             yield (*key, "upstreams"), f"{dotted}.upstreams: {upstream!r} is no name in [upstreams]; {nearest}"
+    yield from _about_names((*key, "reserved"), repository, kind)
     yield from about_policy(key, repository, settings)
     yield from _about_options((*key, "options"), repository, kind)
+
+
+def _about_names(key: Key, repository: Repository, kind: type[Ecosystem]) -> Iterator[Problem]:
+    for number, text in enumerate(repository.reserved):
+        try:
+            parse_reservation(text, kind.purl_types, ".".join(map(str, key)))
+        except ConfigError as error:
+            yield (*key, number), str(error)
 
 
 def _about_options(key: Key, repository: Repository, kind: type[Ecosystem]) -> Iterator[Problem]:
