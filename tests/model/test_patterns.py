@@ -1,9 +1,11 @@
 """Globs by Go's rules, and expressions that cannot run for ever."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from entrepot.errors import ConfigError
-from entrepot.model.patterns import parse_glob, parse_regex
+from entrepot.model.patterns import RegexSet, parse_glob, parse_regex
 
 
 # The table of Go's own tests of path.Match.
@@ -80,3 +82,37 @@ def test_a_hostile_glob_and_a_hostile_expression_end_at_once() -> None:
 def test_an_expression_that_could_backtrack_is_refused_with_its_setting(text: str) -> None:
     with pytest.raises(ConfigError, match=r"rules\[0\].*RE2"):
         parse_regex(text, "rules[0]")
+
+
+@given(st.text("ab/*?[]^-\\é", min_size=1, max_size=8), st.text("ab/-é", max_size=8))
+@example("a[/]b", "a/b")
+@example("[b-a]", "a")
+@example("[^b-a]", "/")
+@example("[b-ac]", "c")
+def test_a_glob_as_an_expression_matches_the_same(pattern: str, text: str) -> None:
+    try:
+        glob = parse_glob(pattern, "test")
+    except ConfigError:
+        return
+    assert (parse_regex(glob.expression, "test").fullmatch(text) is not None) is glob.matches(text)
+
+
+WORDS = [*(f"{letter}+" for letter in "abcdefgh"), ".*a.*", "^.*b.*", ".+", "(?i)B.*", "x|y.*", ""]
+
+
+@given(st.text("abAByx\n", max_size=6))
+def test_a_set_of_expressions_finds_what_each_of_them_matches(text: str) -> None:
+    expressions = [parse_regex(word, "test") for word in WORDS]
+    each = [number for number, one in enumerate(expressions) if one.fullmatch(text)]
+    assert RegexSet(expressions).matching(text) == each
+
+
+def test_a_set_may_be_large_or_empty() -> None:
+    expressions = [parse_regex(f"a{number}/.*", "test") for number in range(700)]
+    assert RegexSet(expressions).matching("a555/b") == [555]
+    assert RegexSet([]).matching("a") == []
+
+
+def test_expressions_that_are_too_large_together_are_tried_one_by_one() -> None:
+    expressions = [parse_regex(f"(a{{1000}}){{1}}b{{{number}}}c*", "test") for number in range(900, 999)]
+    assert RegexSet(expressions).matching("a" * 1000 + "b" * 990) == [90]
