@@ -93,9 +93,7 @@ class _Parser:
         return body
 
     def _take(self) -> Word:
-        word = self._next
-        if word.kind != "end":
-            self._next = next(self._words)
+        word, self._next = self._next, next(self._words)
         return word
 
     def _sign(self, sign: str) -> bool:

@@ -69,9 +69,6 @@ class Packages(Generic[T]):
     def __iter__(self) -> Iterator[tuple[PackagePattern, T]]:
         return iter(self._items)
 
-    def __len__(self) -> int:
-        return len(self._items)
-
     def all(self, package: str) -> Iterator[T]:
         for position in self._set.matching(package):
             pattern, item = self._items[position]
