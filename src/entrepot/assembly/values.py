@@ -48,8 +48,17 @@ def reserved_names(blueprint: Blueprint, name: str) -> ReservedNames:
         if settings[repository].ecosystem != ecosystem:
             continue
         for upstream in upstreams:
-            found += [Reservation(text, f'upstreams.{upstream.name}.owns "{text}"') for text in upstream.settings.owns]
+            found += _claims_of(upstream)
     return ReservedNames(tuple(dict.fromkeys(found)))
+
+
+def _claims_of(upstream: ResolvedUpstream) -> list[Reservation]:
+    claims = {"owns": upstream.settings.owns, "modules": upstream.settings.modules}
+    return [
+        Reservation(text, f'upstreams.{upstream.name}.{key} "{text}"')
+        for key, texts in claims.items()
+        for text in texts
+    ]
 
 
 def rules_of(settings: RepositorySettings, ecosystem: Ecosystem) -> FreshnessRules:
@@ -72,9 +81,13 @@ def rules_of(settings: RepositorySettings, ecosystem: Ecosystem) -> FreshnessRul
 
 
 def upstreams_of(blueprint: Blueprint) -> dict[str, UpstreamSettings]:
-    """Every upstream of every repository by its name, secrets read. Raises ConfigError."""
+    """Every http upstream of every repository by its name, secrets read. Raises ConfigError."""
     upstreams = (upstream for known in blueprint.resolved.upstreams.values() for upstream in known)
-    return {upstream.name: _upstream_settings(upstream, blueprint.environment) for upstream in upstreams}
+    return {
+        upstream.name: _upstream_settings(upstream, blueprint.environment)
+        for upstream in upstreams
+        if upstream.settings.kind == "http"
+    }
 
 
 def _upstream_settings(upstream: ResolvedUpstream, environment: Mapping[str, str]) -> UpstreamSettings:

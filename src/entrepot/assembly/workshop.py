@@ -12,6 +12,7 @@ from entrepot.assembly.blueprint import Blueprint
 from entrepot.assembly.fills import make_fills
 from entrepot.assembly.tokens import guard_of
 from entrepot.assembly.values import identity_of, repositories_of, upstreams_of
+from entrepot.assembly.version_control import with_version_control
 from entrepot.cache.ageing import Ages
 from entrepot.cache.background import Background
 from entrepot.cache.counters import Counters
@@ -33,6 +34,7 @@ from entrepot.cache.views import Views
 from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.config.addresses import base_url, own_addresses
 from entrepot.contracts.board import Board, Generation
+from entrepot.contracts.fetcher import Fetcher
 from entrepot.errors import StoreFailure
 from entrepot.mirror.filling import Filler
 from entrepot.storage.board import FileBoard, FileGeneration
@@ -96,7 +98,7 @@ class Workshop:
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
-    def _make_fetcher(self) -> AiohttpFetcher:
+    def _make_fetcher(self) -> Fetcher:
         fetch = self._settings.fetch
         settings = ClientSettings(
             instance=self._blueprint.instance,
@@ -112,7 +114,8 @@ class Workshop:
             own_addresses=own_addresses(self._settings.server),
         )
         health = Health(self.catalog, self._clock)
-        return AiohttpFetcher(upstreams_of(self._blueprint), settings, health, self._clock)
+        self._http = AiohttpFetcher(upstreams_of(self._blueprint), settings, health, self._clock)
+        return with_version_control(self._http, self._blueprint, settings, health)
 
     def _make_engine(self) -> None:
         flight = self._settings.flight
@@ -168,8 +171,8 @@ class Workshop:
             ledger=ledger,
             clock=self._clock,
             knows_session=self.sessions.knows,
-            is_own_via=self.fetcher.own_via,
-            own_via=self.fetcher.via,
+            is_own_via=self._http.own_via,
+            own_via=self._http.via,
             request_body_limit=settings.limits.request_body,
             warning_header=settings.compat.warning_header,
             guard=guard,

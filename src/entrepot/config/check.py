@@ -16,6 +16,8 @@ from entrepot.config.secrets import read_secret
 from entrepot.config.settings import Settings
 from entrepot.config.token_check import about_tokens
 from entrepot.config.upstream import Upstream
+from entrepot.config.version_control import NAME as VERSION_CONTROL
+from entrepot.config.version_control import about_use, about_version_control
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import ConfigError
 from entrepot.model.names import parse_reservation
@@ -114,7 +116,9 @@ def contradictions(settings: Settings, ecosystems: Ecosystems, environment: Mapp
         yield from _unreadable(("server", key), getattr(settings.server, key))
     for name, upstream in settings.upstreams.items():
         yield from _about_upstream(("upstreams", name), upstream, environment)
+        yield from about_version_control(("upstreams", name), upstream, environment)
     for name, repository in settings.repositories.items():
+        yield from about_use(("repositories", name, "upstreams"), repository, settings.upstreams, environment)
         yield from _about_repository(("repositories", name), repository, settings, ecosystems)
     yield from about_tokens(settings)
 
@@ -128,6 +132,8 @@ def _unreadable(key: Key, file: str) -> Iterator[Problem]:
 
 
 def _about_upstream(key: Key, upstream: Upstream, environment: Mapping[str, str]) -> Iterator[Problem]:
+    if upstream.kind == "http" and not upstream.url:
+        yield (*key, "url"), f"{'.'.join(map(str, key))}.url is missing; add it"
     yield from _unreadable((*key, "ca_file"), upstream.ca_file)
     try:
         if upstream.auth:
@@ -148,9 +154,10 @@ def _about_repository(
         return
     if not repository.upstreams:
         yield (*key, "upstreams"), f'{dotted}.upstreams: is empty; name an upstream, or write "default"'
+    known = {*settings.upstreams, "default", VERSION_CONTROL}
     for upstream in repository.upstreams:
-        if "://" not in upstream and upstream != "default" and upstream not in settings.upstreams:
-            nearest = _nearest(upstream, {*settings.upstreams, "default"})
+        if "://" not in upstream and upstream not in known:
+            nearest = _nearest(upstream, known)
             yield (*key, "upstreams"), f"{dotted}.upstreams: {upstream!r} is no name in [upstreams]; {nearest}"
     yield from _about_names((*key, "reserved"), repository, kind)
     yield from about_policy(key, repository, settings)

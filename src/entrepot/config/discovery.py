@@ -15,6 +15,8 @@ from entrepot.config.machine import Machine
 from entrepot.config.repository import Repository
 from entrepot.config.settings import Server
 from entrepot.config.upstream import Upstream
+from entrepot.config.version_control import BUILT_IN as VERSION_CONTROL
+from entrepot.config.version_control import NAME as VERSION_CONTROL_NAME
 from entrepot.contracts.ecosystem import Client, Ecosystem
 from entrepot.errors import ConfigError
 
@@ -69,7 +71,7 @@ def resolve(loaded: Loaded, ecosystems: Mapping[str, type[Ecosystem]], machine: 
     found_options = {
         name: find_database(
             set(ecosystems[repository.ecosystem].option_names) - set(repository.options),
-            [upstream.settings.url for upstream in upstreams.get(name, ())],
+            [upstream.settings.url for upstream in upstreams.get(name, ()) if upstream.settings.url],
             machine,
         )
         for name, repository in repositories.items()
@@ -111,7 +113,7 @@ def _upstreams_of(
     configured = loaded.settings.upstreams
     for upstream in repository.upstreams:
         if upstream in configured:
-            source = loaded.origin(("upstreams", upstream, "url"))
+            source = loaded.origin(("upstreams", upstream, "url" if configured[upstream].url else "kind"))
             yield ResolvedUpstream(name=upstream, settings=configured[upstream], source=source)
         elif discovered := found.get(repository.ecosystem) if upstream == "default" else None:
             for position, url in enumerate(discovered.addresses):
@@ -123,7 +125,8 @@ def _upstreams_of(
                 )
         else:
             source = loaded.origin(("repositories", name, "upstreams"))
-            yield ResolvedUpstream(name=upstream, settings=Upstream(url=upstream), source=source)
+            settings = VERSION_CONTROL if upstream == VERSION_CONTROL_NAME else Upstream(url=upstream)
+            yield ResolvedUpstream(name=upstream, settings=settings, source=source)
 
 
 def discover(ecosystem: type[Ecosystem], server: Server, machine: Machine) -> Found | None:

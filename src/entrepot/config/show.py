@@ -29,7 +29,8 @@ def found_upstreams(resolved: Resolved) -> Iterator[Row]:
     """The upstreams of each repository as they will be asked, and what was found for its options."""
     for repository, upstreams in resolved.upstreams.items():
         for position, upstream in enumerate(upstreams, start=1):
-            yield f"{repository} upstream {position}", upstream.settings.url, upstream.source
+            address = upstream.settings.url or "version control, through the go command"
+            yield f"{repository} upstream {position}", address, upstream.source
     for repository, reason in resolved.unavailable.items():
         yield f"{repository} upstream", "none", reason
     for repository, options in resolved.found_options.items():

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
-from entrepot.config.names import ProxyUrl, Url
+from entrepot.config.names import OptionalUrl, ProxyUrl
+from entrepot.config.units import Duration, Size
 
 
 def _hosts(value: object) -> str | tuple[str, ...]:
@@ -58,7 +59,12 @@ class Upstream(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: Url = Field(description="Base URL (http or https); user:password in it is refused.")
+    kind: Literal["http", "vcs"] = Field(
+        default="http", description="`http`, or `vcs`: Go modules from git repositories, through the go command."
+    )
+    url: OptionalUrl = Field(
+        default="", description="Base URL (http or https); user:password in it is refused. Required but for `vcs`."
+    )
     auth: Auth | None = Field(default=None, description="How we identify ourselves, on exactly this origin.")
     download_hosts: DownloadHosts = Field(
         default="index",
@@ -70,3 +76,25 @@ class Upstream(BaseModel):
     )
     max_connections: int = Field(default=32, ge=1, le=1024, description="Connections at the same time.")
     owns: tuple[str, ...] = Field(default=(), description='Package names ("acme-*") that are asked only here.')
+    modules: tuple[str, ...] = Field(
+        default=(),
+        description='For vcs: modules ("corp.example/*") that are asked here and only here; empty: any.',
+    )
+    netrc_file: str = Field(
+        default="", description="For vcs: netrc file with a login for each host; it is read at the start."
+    )
+    go_command: str = Field(default="go", min_length=1, description="For vcs: the go command, or its path.")
+    timeout: Duration = Field(default=300.0, description="For vcs: how long one question may take.")
+    max_size: Size = Field(default=2 << 30, description="For vcs: disk that one question may take meanwhile.")
+    max_commands: int = Field(default=4, ge=1, le=64, description="For vcs: questions at the same time, per worker.")
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        given = self.model_fields_set
+        if self.kind == "http":
+            surplus = given & {"modules", "netrc_file", "go_command", "timeout", "max_size", "max_commands"}
+        else:
+            surplus = given & {"url", "auth", "download_hosts", "max_connections"}
+        if surplus:
+            raise ValueError(f"kind {self.kind!r} has no use for {', '.join(sorted(surplus))}; remove it")
+        return self
