@@ -1,4 +1,5 @@
-"""Fetches URLs one after the other and forgets them, letting everybody else go first: `python -m bench.fetch URL …`."""
+"""Asks for URLs one after the other and forgets what comes, letting everybody else go first:
+`python -m bench.fetch METHOD URL …`."""
 
 import os
 import sys
@@ -9,8 +10,9 @@ LAST_IN_LINE = 19
 
 def main() -> None:
     os.nice(LAST_IN_LINE)
-    for url in sys.argv[1:]:
-        with urlopen(Request(url, headers={"Accept-Encoding": "gzip"}), timeout=120) as response:
+    method, *urls = sys.argv[1:]
+    for url in urls:
+        with urlopen(Request(url, headers={"Accept-Encoding": "gzip"}, method=method), timeout=120) as response:
             while response.read(1 << 20):
                 continue
 

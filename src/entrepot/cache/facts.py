@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ParamSpec, TypeVar
@@ -27,7 +27,7 @@ KEPT_BYTES = 256 << 10
 """Facts of documents above this are stored; below it they are computed again after a restart."""
 
 
-class FileFact(msgspec.Struct, frozen=True, array_like=True):
+class FileFact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One file as its index describes it, or a version that has none."""
 
     origin: str
@@ -62,7 +62,8 @@ _BARE = " "
 _log = logging.getLogger("entrepot")
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_decode = msgspec.msgpack.Decoder(dict[str, FileFact]).decode
+_decode_raw = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
+_decode_one = msgspec.msgpack.Decoder(FileFact).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -94,6 +95,22 @@ def facts_of(ecosystem: Ecosystem, document: Document) -> dict[str, FileFact]:
                 name=file.name,
             )
     return found
+
+
+class _StoredFacts(Mapping[str, FileFact]):
+    """Decoded one by one when they are asked for: all at once would keep hits waiting."""
+
+    def __init__(self, encoded: bytes) -> None:
+        self._raw = _decode_raw(encoded)
+
+    def __getitem__(self, key: str) -> FileFact:
+        return _decode_one(self._raw[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
 
 
 class FactBook:
@@ -151,7 +168,7 @@ class FactBook:
         stored = await self._derived.read(key)
         if stored is None:
             return None
-        facts = await asyncio.to_thread(_decode, stored) if len(stored) > IN_THREAD_BYTES else _decode(stored)
+        facts = _StoredFacts(stored)
         self._hold(key, facts)
         return facts
 

@@ -1,6 +1,7 @@
 """What can be done by another process: jobs as plain, picklable values, from file to file."""
 
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from entrepot.model.release import Document
 
 AWAY_BYTES = 512 << 10
 """Documents from this size on keep whoever reads them busy for longer than hits may wait."""
+
+PIECE_BYTES = 64 << 10
+"""Of what is read and written at once: some kernels let nobody else go on while they copy."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -43,14 +47,26 @@ class Paper:
     @contextmanager
     def document(self) -> Iterator[Document]:
         """Raises Unable where the path leads to another file by now."""
-        with open(self.path, "rb") as file:
+        with open(self.path, "rb", buffering=0) as file:
             status = os.fstat(file.fileno())
             now = Fingerprint(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             if now != self.fingerprint:
                 raise Unable(f"{self.path} is another file now")
             yield Document(
-                body=file, content_type=self.content_type, url=self.url, upstream=self.upstream, key=self.key
+                body=_read(file),
+                content_type=self.content_type,
+                url=self.url,
+                upstream=self.upstream,
+                key=self.key,
             )
+
+
+def _read(file: io.FileIO) -> io.BytesIO:
+    body = io.BytesIO()
+    while piece := file.read(PIECE_BYTES):
+        body.write(piece)
+    body.seek(0)
+    return body
 
 
 def paper_of(blob: OpenBlob, document: Document) -> Paper:
@@ -81,7 +97,9 @@ def write(path: str, body: bytes) -> Written:
     with open(os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC), "wb", buffering=0) as file:
         rest = memoryview(body)
         while rest:
-            rest = rest[file.write(rest) :]
+            rest = rest[file.write(rest[:PIECE_BYTES]) :]
+        # Whoever stores it must do so too, and then finds it done.
+        os.fdatasync(file.fileno())
     return Written(sha256=hashlib.sha256(body).hexdigest(), size_bytes=len(body))
 
 

@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
+import os
 import pickle
+import socket
+import subprocess
 import sys
-from asyncio.subprocess import PIPE, Process
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TypeVar, cast
 
 from entrepot.cache.jobs import Failure, Job, Unable
 
 COMMAND = (sys.executable, "-P", "-m", "entrepot.cache.scribe_main")
+NICENESS = 10
+"""Whoever answers hits goes first; on a core that is never idle, the helper still gets a twentieth of it."""
 IDLE_SECONDS = 60.0
 PATIENCE_SECONDS = 300.0
 """A helper that says nothing for so long is stuck."""
@@ -55,17 +58,32 @@ class Scribe:
         async with self._starting:
             if self._helper is None or self._helper.leaving:
                 try:
-                    process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
+                    process, ours = await asyncio.to_thread(_start, self._command)
                 except OSError as error:
                     _log.warning("no helper can be started: %s", error)
                     raise Unable(str(error)) from error
-                self._helper = _Helper(process, self._idle)
+                reader, writer = await asyncio.open_connection(sock=ours)
+                self._helper = _Helper(process, reader, writer, self._idle)
             return self._helper
 
     async def close(self) -> None:
         """Whatever it does is given up."""
         if self._helper is not None:
             await self._helper.end()
+
+
+def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """The process, and our end of what it has as standard input. Raises OSError."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            process = subprocess.Popen(command, stdin=theirs.fileno())
+            # From here and not by itself: its start alone would keep hits waiting.
+            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+        except OSError:
+            ours.close()
+            raise
+    return process, ours
 
 
 def _result_of(answer: bytes) -> object:
@@ -80,8 +98,14 @@ def _result_of(answer: bytes) -> object:
 class _Helper:
     """One process. It answers in the order in which it is asked."""
 
-    def __init__(self, process: Process, idle_seconds: float) -> None:
-        self._process, self._idle = process, idle_seconds
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        idle_seconds: float,
+    ) -> None:
+        self._process, self._reader, self._writer, self._idle = process, reader, writer, idle_seconds
         self._waiting: deque[asyncio.Future[bytes | None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._listening = asyncio.create_task(self._listen(), name="helper")
@@ -89,13 +113,12 @@ class _Helper:
 
     async def ask(self, order: bytes, patience_seconds: float) -> bytes | None:
         """None: it ended before it answered."""
-        assert self._process.stdin is not None
         if self._timer is not None:
             self._timer.cancel()
         answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)
         # Orders are small, and there is one for each document that is waited for: no need to wait for the pipe.
-        self._process.stdin.write(len(order).to_bytes(4) + order)
+        self._writer.write(len(order).to_bytes(4) + order)
         try:
             async with asyncio.timeout(patience_seconds):
                 return await answer
@@ -104,11 +127,10 @@ class _Helper:
             return None
 
     async def _listen(self) -> None:
-        assert self._process.stdout is not None
         try:
             while True:
-                size = int.from_bytes(await self._process.stdout.readexactly(4))
-                self._give(await self._process.stdout.readexactly(size))
+                size = int.from_bytes(await self._reader.readexactly(4))
+                self._give(await self._reader.readexactly(size))
         except (asyncio.IncompleteReadError, ConnectionError):
             await self._bury()
 
@@ -121,25 +143,24 @@ class _Helper:
             self._timer = asyncio.get_running_loop().call_later(self._idle, self._dismiss)
 
     def _dismiss(self) -> None:
-        assert self._process.stdin is not None
         self.leaving = True
-        self._process.stdin.close()
+        self._writer.write_eof()
 
     async def _bury(self) -> None:
-        self.leaving = True
+        self._leave()
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)
-        self._kill()
-        await self._process.wait()
+        self._process.kill()
+        await asyncio.to_thread(self._process.wait)
+        self._writer.close()
 
     async def end(self) -> None:
+        self._leave()
+        self._process.kill()
+        await self._listening
+
+    def _leave(self) -> None:
         self.leaving = True
         if self._timer is not None:
             self._timer.cancel()
-        self._kill()
-        await self._listening
-
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.kill()
