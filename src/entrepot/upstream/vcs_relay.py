@@ -92,6 +92,9 @@ class Relay:
             raise EgressRefused(f"{where}: {error.strerror}") from error
         except socket.gaierror as error:
             raise Unreachable(f"{where}: its name does not resolve: {error.strerror}") from error
+        except UnicodeError as error:
+            # Python's own rule for host names, which comes before any look-up.
+            raise Unreachable(f"{where}: its name cannot be one") from error
         except OSError as error:
             raise Unreachable(f"{where}: {plain(error)}") from error
 
