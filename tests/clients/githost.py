@@ -32,6 +32,8 @@ class GitHost:
     """The answer to everything, if it is not 0."""
     instead: bytes = b""
     """With it."""
+    leads_to: str = ""
+    """The repository that pages lead to, if it is not our own."""
     asked: list[str] = field(default_factory=list)
     """Method and path of the requests that came."""
     connected: list[str] = field(default_factory=list)
@@ -143,7 +145,7 @@ class _Repositories(_Handler):
             self._answer(host.status, host.instead)
         elif url.path.startswith("/meta/") and "go-get=1" in url.query:
             module = unquote(url.path).strip("/")
-            repository = f"https://{HOST}/team/{module.removeprefix('meta/')}"
+            repository = host.leads_to or f"https://{HOST}/team/{module.removeprefix('meta/')}"
             tag = f'<meta name="go-import" content="{HOST}/{module} git {repository}">'
             self._answer(200, f"<html><head>{tag}</head></html>".encode())
         elif "go-get=1" in url.query:

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from aiohttp.abc import AbstractResolver
+
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.fetcher import Ask
 from entrepot.errors import UpstreamStatus
@@ -43,6 +45,7 @@ class VcsFetcher:
         search_path: str,
         *,
         policy: AddressPolicy | None = None,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         """`directory` is ours alone, for what commands write; `search_path` is where programs are, as in PATH.
 
@@ -51,7 +54,7 @@ class VcsFetcher:
         clear(directory)
         policy = policy or AddressPolicy()
         guard = Guard(policy, (), limits.own_addresses, ())
-        means = Means(guard=guard, policy=policy, health=health, clock=clock, limits=limits)
+        means = Means(guard=guard, policy=policy, health=health, clock=clock, limits=limits, resolver=resolver)
         self._upstreams = upstreams
         self._questioners = {
             name: Questioner(settings, GoCommand(settings, directory, search_path), means)

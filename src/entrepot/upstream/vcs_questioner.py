@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import msgspec
+from aiohttp.abc import AbstractResolver
 
 from entrepot.contracts.clock import Clock
 from entrepot.errors import EgressRefused, Unreachable, UpstreamBusy, UpstreamFailure, UpstreamStatus, UpstreamTimeout
@@ -62,6 +63,7 @@ class Means:
     health: Health
     clock: Clock
     limits: ClientSettings
+    resolver: AbstractResolver | None = None
 
 
 class Questioner:
@@ -147,7 +149,8 @@ class Questioner:
             yield None, self._settings.http_proxy
             return
         limits = self._means.limits
-        async with Relay(self._means.guard, self._settings.names_host, limits.connect_timeout) as relay:
+        relay = Relay(self._means.guard, self._settings.names_host, limits.connect_timeout, self._means.resolver)
+        async with relay:
             yield relay, relay.url
 
     @asynccontextmanager

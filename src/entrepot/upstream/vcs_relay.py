@@ -1,6 +1,7 @@
 """The only way out for one command: a CONNECT proxy on loopback that judges every address before it connects."""
 
 import asyncio
+import errno
 import hmac
 import re
 import secrets
@@ -9,6 +10,9 @@ from base64 import b64encode
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
+
+from aiohttp import ThreadedResolver
+from aiohttp.abc import AbstractResolver
 
 from entrepot.errors import EgressRefused, Unreachable, UpstreamFailure, UpstreamTimeout
 from entrepot.upstream.failures import plain
@@ -22,9 +26,16 @@ _PIECE_BYTES = 64 << 10
 class Relay:
     """A context manager. Programs of other users on this machine cannot use it: they do not know the password."""
 
-    def __init__(self, guard: Guard, may_be_private: Callable[[str], bool], connect_timeout: float) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        may_be_private: Callable[[str], bool],
+        connect_timeout: float,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
         """`may_be_private` is asked of a host; all others must have public addresses. Seconds."""
         self._guard, self._may_be_private, self._connect_timeout = guard, may_be_private, connect_timeout
+        self._resolver = resolver
         self._password = secrets.token_hex(16)
         self._connections: set[asyncio.Task[None]] = set()
         self.failure: UpstreamFailure | None = None
@@ -101,25 +112,28 @@ class Relay:
     async def _first_open(self, host: str, port: int) -> socket.socket:
         """A connection to the first address that can be reached and may be. Raises OSError."""
         loop = asyncio.get_running_loop()
-        private = self._may_be_private(host)
-        problem = OSError()
-        for info in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        open_socket = self._guard.open_socket if self._may_be_private(host) else self._guard.public_socket
+        # aiohttp's resolver belongs to the loop that runs when it is made.
+        resolver = self._resolver or ThreadedResolver()
+        problem = OSError(errno.EADDRNOTAVAIL, "no address")
+        for found in await resolver.resolve(host, port, socket.AF_UNSPEC):
+            address = found["host"], found["port"]
             try:
-                plain_socket = self._guard.open_socket(info) if private else self._guard.public_socket(info)
-            except AddressRefused as error:
+                near = open_socket((found["family"], socket.SOCK_STREAM, found["proto"], "", address))
+            except OSError as error:
                 problem = error
                 continue
             try:
-                plain_socket.setblocking(False)
-                await loop.sock_connect(plain_socket, info[4])
+                near.setblocking(False)
+                await loop.sock_connect(near, address)
             except OSError as error:
-                plain_socket.close()
+                near.close()
                 problem = error
             except BaseException:
-                plain_socket.close()
+                near.close()
                 raise
             else:
-                return plain_socket
+                return near
         raise problem
 
 
