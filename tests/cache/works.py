@@ -28,12 +28,14 @@ from entrepot.cache.ranges import Conditions
 from entrepot.cache.repository import Repository, Store
 from entrepot.cache.solo import SoloBoard, SoloGeneration
 from entrepot.cache.soundness import Soundness
+from entrepot.cache.validation import Validation
 from entrepot.cache.views import Views
 from entrepot.contracts.blobs import BlobStore
 from entrepot.contracts.board import Board
 from entrepot.contracts.ecosystem import Ecosystem, View
 from entrepot.contracts.ecosystem import Limits as EcosystemLimits
 from entrepot.contracts.triggers import Trigger
+from entrepot.contracts.validator import Validator
 from entrepot.errors import Absent, UnreadableIndex
 from entrepot.model.digest import Digest
 from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
@@ -148,6 +150,7 @@ class Works:
     store: Store = "on"
     offline_miss: Literal[404, 504] = 504
     triggers: RecordedTriggers = field(default_factory=RecordedTriggers)
+    validator: Validator | None = None
 
     def __post_init__(self) -> None:
         self.counters, self.background, self.generation = Counters(), Background(), SoloGeneration()
@@ -162,7 +165,16 @@ class Works:
         self.ages = Ages(kit, self.documents)
         indexes = Indexes(self.documents, self.views, self.counters, self.ages)
         self.engine = Engine(
-            kit, self.flights, self.documents, indexes, self.soundness, self.counters, self.range_wait, self.triggers
+            kit,
+            self.flights,
+            self.documents,
+            indexes,
+            self.soundness,
+            self.counters,
+            self.range_wait,
+            self.triggers,
+            self.ages,
+            Validation(self.validator, self.documents, self.background, self.clock, 60.0),
         )
         self.janitor = Janitor(kit, self.generation, self.counters, self.max_bytes)
         self.shelf = Repository(

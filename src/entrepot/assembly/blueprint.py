@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from entrepot.config.discovery import Resolved
+from entrepot.config.discovery import Resolved, ResolvedUpstream
+from entrepot.config.load import Sources
 from entrepot.config.settings import Settings
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.ecosystem import Ecosystem
@@ -31,6 +32,7 @@ class Blueprint:
     """Everything that is decided before the first process starts."""
 
     settings: Settings
+    sources: Sources
     resolved: Resolved
     ecosystems: Mapping[str, type[Ecosystem]]
     environment: Mapping[str, str]
@@ -38,9 +40,22 @@ class Blueprint:
     instance: str
     private: bool = False
     """Serves only sessions it was told of."""
+    other_clock: Clock | None = None
+    """In place of the machine's."""
+
+    @property
+    def upstreams(self) -> Mapping[str, ResolvedUpstream]:
+        """Every upstream by name: of the repositories, and those that only a rule of theirs may name."""
+        named = {
+            name: ResolvedUpstream(name=name, settings=settings, source=self.sources.nearest(("upstreams", name)))
+            for name, settings in self.settings.upstreams.items()
+        }
+        return named | {one.name: one for known in self.resolved.upstreams.values() for one in known}
 
     @property
     def clock(self) -> Clock:
+        if self.other_clock is not None:
+            return self.other_clock
         return SystemClock(float(self.environment.get("ENTREPOT_CLOCK_OFFSET", "0")))
 
 

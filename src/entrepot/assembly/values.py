@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 
 from entrepot.assembly.blueprint import Blueprint
+from entrepot.assembly.policies import gate_of, warnings_of
 from entrepot.cache.freshness import FreshnessRules
 from entrepot.cache.repository import Repository
 from entrepot.config.discovery import ResolvedUpstream
 from entrepot.config.names import split_listener
+from entrepot.config.policy import NetworkMode
 from entrepot.config.repository import Repository as RepositorySettings
 from entrepot.config.secrets import read_secret
 from entrepot.config.settings import Settings
@@ -29,12 +31,22 @@ def repositories_of(blueprint: Blueprint) -> dict[str, Repository]:
             name=name,
             ecosystem=ecosystem,
             upstreams=tuple(upstream.name for upstream in upstreams),
-            rules=rules_of(settings, ecosystem),
+            rules=rules_of(settings, ecosystem, settings.network or blueprint.settings.network),
             limits=limits_of(blueprint.settings, ecosystem),
             verify_always=settings.verify == "always",
+            gate=gate_of(blueprint, name, ecosystem),
+            store=settings.store,
+            offline_miss=404 if settings.offline_miss == "404" else 504,
             reserved=reserved,
         )
     return made
+
+
+def check_policies(blueprint: Blueprint) -> list[str]:
+    """Make everything of policy that a server makes, and forget it: warnings about what never counts. Raises
+    ConfigError."""
+    made = repositories_of(blueprint)
+    return [warning for name, repository in made.items() for warning in warnings_of(name, repository.gate)]
 
 
 def reserved_names(blueprint: Blueprint, name: str) -> ReservedNames:
@@ -61,7 +73,7 @@ def _claims_of(upstream: ResolvedUpstream) -> list[Reservation]:
     ]
 
 
-def rules_of(settings: RepositorySettings, ecosystem: Ecosystem) -> FreshnessRules:
+def rules_of(settings: RepositorySettings, ecosystem: Ecosystem, network: NetworkMode) -> FreshnessRules:
     freshness, stale = settings.freshness, settings.stale
     obey = settings.obey_no_store
     return FreshnessRules(
@@ -77,15 +89,15 @@ def rules_of(settings: RepositorySettings, ecosystem: Ecosystem) -> FreshnessRul
         forbidden=settings.on_forbidden,
         obey_no_store=ecosystem.name == "generic" if obey is None else obey,
         honour_client_no_cache=settings.honour_client_no_cache,
+        network=network,
     )
 
 
 def upstreams_of(blueprint: Blueprint) -> dict[str, UpstreamSettings]:
     """Every http upstream of every repository by its name, secrets read. Raises ConfigError."""
-    upstreams = (upstream for known in blueprint.resolved.upstreams.values() for upstream in known)
     return {
-        upstream.name: _upstream_settings(upstream, blueprint.environment)
-        for upstream in upstreams
+        name: _upstream_settings(upstream, blueprint.environment)
+        for name, upstream in blueprint.upstreams.items()
         if upstream.settings.kind == "http"
     }
 

@@ -14,13 +14,13 @@ from entrepot.upstream.vcs_settings import VcsSettings
 
 def with_version_control(http: AiohttpFetcher, blueprint: Blueprint, limits: ClientSettings, health: Health) -> Fetcher:
     """`http` alone, where no repository asks version control. Raises ConfigError."""
-    resolved = {one.name: one for upstreams in blueprint.resolved.upstreams.values() for one in upstreams}
-    vcs = {name: _settings_of(one, blueprint) for name, one in resolved.items() if one.settings.kind == "vcs"}
+    known = blueprint.upstreams
+    vcs = {name: _settings_of(one, blueprint) for name, one in known.items() if one.settings.kind == "vcs"}
     if not vcs:
         return http
     path = search_path(blueprint.environment)
     client = VcsFetcher(vcs, limits, health, blueprint.clock, blueprint.data / "run" / "vcs", path)
-    return FetcherOfKinds({name: client if name in vcs else http for name in resolved})
+    return FetcherOfKinds({name: client if name in vcs else http for name in known})
 
 
 def _settings_of(upstream: ResolvedUpstream, blueprint: Blueprint) -> VcsSettings:

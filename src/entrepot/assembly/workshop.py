@@ -19,6 +19,7 @@ from entrepot.cache.counters import Counters
 from entrepot.cache.derived import DerivedBlobs
 from entrepot.cache.documents import Documents
 from entrepot.cache.engine import Engine
+from entrepot.cache.explanation import Explainer
 from entrepot.cache.facts import FactBook
 from entrepot.cache.flights import Flights
 from entrepot.cache.indexes import Indexes
@@ -26,10 +27,12 @@ from entrepot.cache.inspection import Inspection
 from entrepot.cache.janitor import Janitor
 from entrepot.cache.operations import Operations
 from entrepot.cache.order import Kit, Limits
+from entrepot.cache.rehearsal import Rehearsal
 from entrepot.cache.scribe import Scribe
 from entrepot.cache.solo import SoloBoard, SoloGeneration
 from entrepot.cache.soundness import Soundness
 from entrepot.cache.tally import SAVE_SECONDS, Tally
+from entrepot.cache.validation import Validation
 from entrepot.cache.views import Views
 from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.config.addresses import base_url, own_addresses
@@ -42,6 +45,7 @@ from entrepot.storage.filesystem import FilesystemBlobs
 from entrepot.upstream.client import AiohttpFetcher
 from entrepot.upstream.health import Health
 from entrepot.upstream.settings import ClientSettings
+from entrepot.upstream.validator import HttpValidator
 from entrepot.web.access import AccessLog
 from entrepot.web.api import Api
 from entrepot.web.app import App, Lifetime
@@ -134,14 +138,31 @@ class Workshop:
         indexes = Indexes(documents, views, self.counters, ages)
         self.fills = make_fills(self._settings.fills, self.catalog, self._clock, self.counters)
         self.engine = Engine(
-            kit, self.flights, documents, indexes, soundness, self.counters, flight.range_wait, self.fills
+            kit,
+            self.flights,
+            documents,
+            indexes,
+            soundness,
+            self.counters,
+            flight.range_wait,
+            self.fills,
+            ages,
+            self._make_validation(documents),
         )
+        self.rehearsal = Rehearsal(ages, documents, self.repositories)
+        self.explainer = Explainer(kit, documents, ages, self.repositories)
         holder = f"{self._blueprint.instance}/{os.getpid()}"
         self._filler = Filler(self.fills, self.repositories, self.engine.fill, holder=holder)
         self.janitor = Janitor(kit, self.generation, self.counters, self._settings.storage.max_size)
         self.operations = Operations(
             kit, self.repositories, self.generation, self.engine.absences, self.janitor, self.tally
         )
+
+    def _make_validation(self, documents: Documents) -> Validation:
+        settings = self._settings.validator
+        agent = f"entrepot/{__version__}"
+        self._validator = HttpValidator(settings.url, settings.timeout, agent) if settings.url else None
+        return Validation(self._validator, documents, self.background, self._clock, settings.cache)
 
     def _count_quarantine(self) -> None:
         self.counters.quarantined += 1
@@ -214,6 +235,8 @@ class Workshop:
         """What was opened by making this; all there is to do where nothing was served."""
         self.tally.save()
         await self._scribe.close()
+        if self._validator is not None:
+            await self._validator.close()
         await self.fetcher.close()
         await self.catalog.close()
 
@@ -275,6 +298,7 @@ class Workshop:
             operations=self.operations,
             inspection=Inspection(self._kit, self.repositories, self.engine, self.janitor),
             fills=self.fills,
+            explainer=self.explainer,
             sessions=self.sessions,
             metrics=self._status.metrics,
             about=self._about(),

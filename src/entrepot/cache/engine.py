@@ -2,8 +2,10 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 
 from entrepot.cache.absences import Absences
+from entrepot.cache.ageing import Ages
 from entrepot.cache.answer import Answer, Growing, Representation, Trace, etag_of, respond
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.beginnings import Beginnings
@@ -15,7 +17,7 @@ from entrepot.cache.flight import Flight, Head, Settled
 from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import negative_lifetime
 from entrepot.cache.indexes import Indexes
-from entrepot.cache.judging import Case, Misses, direct, is_live, open_case
+from entrepot.cache.judging import Case, Misses, direct, is_live, open_case, refused
 from entrepot.cache.listings import Listings
 from entrepot.cache.naming import check_leaving, sealed
 from entrepot.cache.order import Kit, Order
@@ -27,6 +29,7 @@ from entrepot.cache.repository import Repository
 from entrepot.cache.solo import SoloClaim
 from entrepot.cache.soundness import Soundness
 from entrepot.cache.standing import Standing, fallback_of
+from entrepot.cache.validation import Validation
 from entrepot.contracts.triggers import Triggers
 from entrepot.errors import Absent, EntrepotError, StoreFailure, UpstreamFailure, UpstreamStatus
 from entrepot.model.entry import Entry
@@ -45,10 +48,13 @@ class Engine:
         counters: Counters,
         range_wait: float,
         triggers: Triggers,
+        ages: Ages,
+        validation: Validation,
     ) -> None:
         """`range_wait` in seconds: how long a range ahead of a download waits for it."""
         self._kit, self._flights, self._documents, self._indexes = kit, flights, documents, indexes
         self._soundness, self._counters, self._range_wait = soundness, counters, range_wait
+        self._ages, self._validation = ages, validation
         self._passing = Passing(kit)
         self._beginnings = Beginnings(documents, soundness)
         self._standing = Standing(kit, documents, soundness)
@@ -69,7 +75,21 @@ class Engine:
             ask = replace(ask, wish=replace(ask.wish, stored_only=True))
         if case.resource.kind is Kind.INDEX:
             return await self._fetch_index(case, ask)
-        return await self._fetch_bytes(case, ask)
+        valid_until = await self._check(case, ask.as_of, stored_only=ask.wish.stored_only)
+        answer = await self._fetch_bytes(case, ask)
+        answer.valid_until = valid_until
+        return answer
+
+    async def _check(self, case: Case, as_of: datetime | None, *, stored_only: bool) -> float:
+        """Until when (seconds since the epoch) a file may be had. Raises PolicyError where it may not, and what keeps
+        that from being told."""
+        repository, resource = case.repository, case.resource
+        refusal = await self._ages.refusal(repository, resource, as_of, stored_only=stored_only)
+        judgement = await self._validation.judge(repository, resource)
+        refusal = refusal or judgement.refusal
+        if refusal is not None:
+            raise refused(f"{repository.name}/{resource.key}", refusal)
+        return min(self._ages.valid_until(repository), judgement.valid_until)
 
     async def fill(self, repository: Repository, resource: Resource) -> None:
         """Have it stored, whatever a miss gets. Raises what makes that impossible."""
@@ -81,6 +101,7 @@ class Engine:
         if resource.kind is Kind.INDEX:
             flight, _ = self._documents.launch(repository, resource, entry)
         else:
+            await self._check(case, None, stored_only=False)
             usable = entry if entry is not None and entry.gone_at is None else None
             flight, _ = self._flights.launch(await self._order(repository, resource, usable, entry))
         await asyncio.shield(flight.stored)

@@ -1,13 +1,17 @@
 """`entrepot config`: check, show and explain the configuration."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from entrepot.assembly import check_policies
 from entrepot.cli.context import ConfigOption, load_settings, resolve_upstreams
 from entrepot.cli.lazy import new_app
+from entrepot.cli.operating import blueprint_of
+from entrepot.cli.rehearsal import lines_of, rehearse
 from entrepot.config.reference import reference
 from entrepot.config.settings import Settings
 from entrepot.config.show import effective_values, found_upstreams
@@ -19,11 +23,20 @@ app = new_app("Check, show and explain the configuration.")
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Configuration (TOML).")],
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="LOG", help="Also say what it would have refused of the requests in this access log."),
+    ] = None,
 ) -> None:
     """Say what is wrong with a configuration file, line by line, and what to do."""
     loaded = load_settings(file)
-    resolve_upstreams(loaded)
+    blueprint = blueprint_of(loaded)
+    for warning in check_policies(blueprint):
+        print(f"warning: {warning}", file=sys.stderr)
     print(f"{file}: sound; repositories: {', '.join(loaded.settings.repositories)}")
+    if against is not None:
+        for line in lines_of(rehearse(blueprint, against)):
+            print(line)
 
 
 @app.command()

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "invalidate": "Have upstream asked again before what is stored is used.",
     "forget": "Drop what is remembered of a package.",
     "accept": "Take other bytes for a file whose digest is remembered.",
+    "explain": "Say why a request is answered as it is.",
     "token": "Make a token for somebody who may ask.",
     "fills": "List what is fetched behind answers, and forget what failed.",
     "config": "Check, show and explain the configuration.",

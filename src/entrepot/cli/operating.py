@@ -51,6 +51,7 @@ def blueprint_of(loaded: Loaded, *, private: bool = False) -> Blueprint:
     """Raises ConfigError where a configured repository has no known upstream."""
     return Blueprint(
         settings=loaded.settings,
+        sources=loaded.sources,
         resolved=resolve_upstreams(loaded),
         ecosystems=find_ecosystems(),
         environment=dict(os.environ),

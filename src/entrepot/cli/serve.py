@@ -9,6 +9,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from entrepot.assembly import check_policies
 from entrepot.cli.allocators import restrain_allocators
 from entrepot.cli.context import ConfigOption, DataOption, load_settings
 from entrepot.cli.lazy import new_app
@@ -43,6 +44,8 @@ def serve(
     loaded = load_settings(config, {key: value for key, value in flags.items() if value is not None})
     _log_to_stderr()
     blueprint = blueprint_of(loaded, private=private)
+    for warning in check_policies(blueprint):
+        logging.getLogger("entrepot").warning("%s", warning)
     # Both are held until the last of our processes ends.
     lock = own(blueprint.data, server=True)
     port, listener = reserve("127.0.0.1:0" if private else loaded.settings.server.listen)

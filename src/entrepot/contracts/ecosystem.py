@@ -149,6 +149,10 @@ class Ecosystem(ABC):
         """A glob on names as people spell them, made one on native names."""
         return glob
 
+    def index_of(self, package: str) -> Resource | None:
+        """The document that lists a package's versions; None where no document does. Raises NotServed, BadRequest."""
+        return None
+
     def spelled(self, package: str) -> str:
         """How a package's native name stands in the keys of its files."""
         return package

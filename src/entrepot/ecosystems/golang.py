@@ -165,6 +165,11 @@ class Golang(Ecosystem):
         reservation = self.reserved.find(module)
         return reservation.rule if reservation else ""
 
+    def index_of(self, package: str) -> Resource:
+        if not is_module_path(package):
+            raise NotServed(f"{package[:200]!r}: malformed module path")
+        return self._changing(package, "@v/list")
+
     def releases(self, document: Document) -> Iterator[Release]:
         """The versions of a list, the version of an `.info`, the digests of a lookup."""
         place = document.place

@@ -75,6 +75,9 @@ class Npm(Ecosystem):
             return _route_service(segments[1:])
         return _route_package(segments, request.accept)
 
+    def index_of(self, package: str) -> Resource:
+        return _packument(_whole_package(tuple(package.split("/"))), "full")
+
     def releases(self, document: Document) -> Iterator[Release]:
         return read_releases(document)
 

@@ -76,6 +76,9 @@ class Pypi(Ecosystem):
                 return _legacy(project_of(name), version)
         raise NotServed(f"{request.path!r} is no path of a Python index; the index is at simple/")
 
+    def index_of(self, package: str) -> Resource:
+        return _index(project_of(package), "json")
+
     def releases(self, document: Document) -> Iterator[Release]:
         parts = document.place.strip("/").split("/")
         legacy = parts[0] == "pypi" and parts[-1] == "json" and len(parts) > 2

@@ -1,16 +1,16 @@
 """Which repository a raw path belongs to. The path is matched as it was sent, before anything is decoded."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
+from urllib.parse import unquote
 
 from entrepot.cache.repository import Repository
 from entrepot.errors import BadRequest, NotServed
+from entrepot.model.dates import end_of
 
 LONGEST_PATH = 8192
 LONGEST_SESSION = 64
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Mounted:
     """The path of the undated mount, with a leading and without a trailing slash."""
     session: str = ""
     as_of: datetime | None = None
-    """The end of the day whose view was asked for."""
+    """The moment whose view was asked for."""
 
 
 def find_mount(raw_path: str, repositories: Mapping[str, Repository]) -> Mounted:
@@ -40,7 +40,7 @@ def find_mount(raw_path: str, repositories: Mapping[str, Repository]) -> Mounted
         prefix = f"/~{session}"
     if path.startswith("@"):
         day, _, path = path[1:].partition("/")
-        as_of = end_of_day(day)
+        as_of = day_of(day)
     name, _, rest = path.partition("/")
     repository = repositories.get(name)
     if repository is None:
@@ -51,12 +51,9 @@ def find_mount(raw_path: str, repositories: Mapping[str, Repository]) -> Mounted
     return Mounted(repository, rest, f"{prefix}/{name}", session, as_of)
 
 
-def end_of_day(day: str) -> datetime:
-    """The last moment of a day `YYYY-MM-DD`, UTC. Raises BadRequest."""
-    if not _DAY.fullmatch(day):
-        raise BadRequest("a dated view is asked for as /@YYYY-MM-DD/REPOSITORY/…")
+def day_of(text: str) -> datetime:
+    """The moment whose view a path asks for: the end of a day, or the moment itself. Raises BadRequest."""
     try:
-        start = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
+        return end_of(unquote(text))
     except ValueError as error:
-        raise BadRequest(f"{day} is no day of the calendar") from error
-    return start + timedelta(days=1, microseconds=-1)
+        raise BadRequest(f"a dated view is asked for as /@YYYY-MM-DD/REPOSITORY/…: {error}") from error

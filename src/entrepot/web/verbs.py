@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
+from entrepot.cache.explanation import Explainer
 from entrepot.cache.inspection import Inspection
 from entrepot.cache.operations import Operations
 from entrepot.errors import BadRequest
@@ -22,6 +23,7 @@ class Verbs:
         operations: Operations,
         inspection: Inspection,
         fills: Fills,
+        explainer: Explainer,
         sessions: Sessions,
         metrics: Callable[[], bytes],
         about: Mapping[str, object],
@@ -29,7 +31,7 @@ class Verbs:
     ) -> None:
         """`about` is what `ping` tells; `settling`: seconds until every worker's counts are seen."""
         self._operations, self._inspection, self._sessions = operations, inspection, sessions
-        self._fills = fills
+        self._fills, self._explainer = fills, explainer
         self._metrics, self._about, self._settling = metrics, about, settling
 
     def table(self) -> dict[str, Verb]:
@@ -47,6 +49,7 @@ class Verbs:
             "inspect": self._inspect,
             "reach": self._reach,
             "sweep": self._sweep,
+            "explain": self._explain,
             "fills": self._list_fills,
             "clear-fill": self._clear_fill,
             "clear-failed-fills": self._clear_failed_fills,
@@ -54,7 +57,18 @@ class Verbs:
 
     def routes(self) -> tuple[Route, ...]:
         """What can be had by token over HTTP, too."""
-        return (Route(method="GET", path="/api/stats", right="admin", answer=self._told_stats),)
+        return (
+            Route(method="GET", path="/api/stats", right="admin", answer=self._told_stats),
+            Route(method="GET", path="/api/explain", right="admin", answer=self._told_explanation),
+        )
+
+    async def _told_explanation(self, call: Call) -> object:
+        """`?target=` as `entrepot explain` takes it."""
+        return await self._explain(call.arguments, None)
+
+    async def _explain(self, arguments: Arguments, connection: ExitStack | None) -> object:
+        found = await self._explainer.explain(_text(arguments, "target"))
+        return [{"resource": one.resource, "facts": one.facts} for one in found]
 
     async def _told_stats(self, call: Call) -> object:
         return await asyncio.to_thread(self._operations.stats)
