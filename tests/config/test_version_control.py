@@ -7,7 +7,9 @@ import pytest
 from entrepot.config.discovery import ResolvedUpstream, resolve
 from entrepot.config.load import load
 from entrepot.config.machine import Machine
+from entrepot.config.settings import Settings
 from entrepot.config.show import found_upstreams
+from entrepot.config.token_check import open_repositories
 from entrepot.config.version_control import read_logins
 from entrepot.errors import ConfigError
 from tests.config.shelf import ECOSYSTEMS
@@ -63,6 +65,16 @@ def test_an_upstream_of_this_kind_has_its_own_settings(tmp_path: Path, environme
     (corp,) = upstreams_of(text + GO + 'upstreams = ["corp"]\n', tmp_path, environment)
     assert (corp.settings.modules, corp.settings.timeout) == (("corp.example/*",), 60.0)
     assert [login.machine for login in read_logins(corp.settings)] == ["corp.example"]
+
+
+@pytest.mark.parametrize(("login", "opened"), [({"netrc_file": "/etc/netrc"}, frozenset()), ({}, frozenset({"go"}))])
+def test_what_a_login_brings_is_not_open_to_everybody(login: dict[str, str], opened: frozenset[str]) -> None:
+    settings = Settings.model_validate({
+        "server": {"open": True},
+        "upstreams": {"corp": {"kind": "vcs", **login}},
+        "repositories": {"go": {"ecosystem": "golang", "upstreams": ["corp"]}},
+    })  # fmt: skip
+    assert open_repositories(settings) == opened
 
 
 @pytest.mark.parametrize(

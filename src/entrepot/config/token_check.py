@@ -28,7 +28,7 @@ def _credentials_of(repository: Repository, settings: Settings) -> list[str]:
     if ":" in repository.mode:
         # A download file may name any of them.
         names.update(settings.upstreams)
-    return sorted(name for name in names if name in settings.upstreams and settings.upstreams[name].auth is not None)
+    return sorted(name for name in names if name in settings.upstreams and settings.upstreams[name].has_credentials)
 
 
 def about_tokens(settings: Settings) -> Iterator[Problem]:

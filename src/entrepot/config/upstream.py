@@ -98,3 +98,8 @@ class Upstream(BaseModel):
         if surplus:
             raise ValueError(f"kind {self.kind!r} has no use for {', '.join(sorted(surplus))}; remove it")
         return self
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether it tells us more than it tells a stranger."""
+        return self.auth is not None or bool(self.netrc_file)
