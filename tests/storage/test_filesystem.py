@@ -72,6 +72,20 @@ def writer_process(directory: Path) -> Iterator[tuple["subprocess.Popen[str]", s
             process.kill()
 
 
+def test_what_somebody_else_wrote_to_a_growing_file_is_stored(blobs: FilesystemBlobs) -> None:
+    growing = blobs.create()
+    Path(growing.path).write_bytes(BODY)
+    assert growing.commit(SHA256).size_bytes == len(BODY)
+    assert content(blobs, SHA256) == BODY
+
+
+def test_an_open_blob_tells_where_it_was_opened(blobs: FilesystemBlobs, directory: Path) -> None:
+    store(blobs, BODY)
+    blob = opened(blobs, SHA256)
+    assert Path(blob.path) == place_of(directory, SHA256)
+    blob.close()
+
+
 def test_a_blob_lies_in_one_of_256_directories(blobs: FilesystemBlobs, directory: Path) -> None:
     store(blobs, BODY)
     assert files_below(directory) == [place_of(directory, SHA256)]
