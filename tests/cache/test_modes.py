@@ -111,9 +111,9 @@ async def test_a_fill_of_what_upstream_does_not_have_says_so(works: Works) -> No
 
 async def test_behind_a_live_answer_nothing_is_stored_until_the_job_did_it(works: Works) -> None:
     other = _works(works, Mode.SYNC).sibling(store="behind")
-    assert await other.get("loose/a") == (200, BODY)
-    assert await other.get("loose/a") == (200, BODY)
-    await other.settle()
+    for _ in range(2):
+        assert await other.get("loose/a") == (200, BODY)
+        await other.settle()
     assert len(works.fetcher.asks) == 2
     assert {trigger.resource.key for trigger in other.triggers.offered} == {"loose/a"}
     await other.engine.fill(other.shelf, other.triggers.offered[0].resource)
@@ -125,7 +125,7 @@ async def test_a_store_that_is_off_keeps_nothing_and_still_checks_digests(works:
     other = _works(works, Mode.SYNC).sibling(store="off")
     for _ in range(2):
         assert await other.get("pkg/a") == (200, BODY)
-    await other.settle()
+        await other.settle()
     assert sum(ask.url.endswith("pkg/a") for ask in works.fetcher.asks) == 2
     assert list(works.catalog.entries()) == []
 
