@@ -1,0 +1,7 @@
+downloadURL = "https://proxy.example"
+
+mode = "redirect"
+
+download "github.com/gomods/*" {
+  mode = "sync"
+}
