@@ -8,11 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from entrepot.contracts.catalog import Derived, OriginState, Sighting, StoredVersion, Usage
+from entrepot.contracts.catalog import Derived, OriginState, Published, Sighting, StoredVersion, Usage
 from entrepot.contracts.fetcher import Ask, UpstreamReply
 from entrepot.errors import BodyCut, EntrepotError, StoreFailure
 from entrepot.model.entry import Blob, Entry, Remembered
 from entrepot.model.headers import Headers
+from entrepot.model.resource import edition_key
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -45,6 +46,7 @@ class _Rows:
     owners: dict[tuple[str, str], str] = field(default_factory=dict)
     derived: dict[str, Derived] = field(default_factory=dict)
     origins: dict[str, OriginState] = field(default_factory=dict)
+    generations: dict[tuple[str, str], Published] = field(default_factory=dict)
     listed: dict[tuple[str, str], datetime] = field(default_factory=dict)
     readings: dict[tuple[str, str], datetime] = field(default_factory=dict)
     sightings: dict[tuple[str, str, str, str], datetime] = field(default_factory=dict)
@@ -104,6 +106,35 @@ class MemoryCatalog:
 
     def find_reading(self, repository: str, place: str) -> datetime | None:
         return self._read().readings.get((repository, place))
+
+    def generation_of(self, repository: str, root: str) -> Published | None:
+        return self._read().generations.get((repository, root))
+
+    def members_of(self, repository: str, root: str) -> list[Entry]:
+        found = (self._read().entries[name] for name in sorted(self._read().entries))
+        current = [one for one in found if one.repository == repository and one.snapshot == root and not one.aside_at]
+        return [one for one in current if one.key != root]
+
+    async def publish(self, generation: Published, root: Entry, blob: Blob, members: Iterable[Entry]) -> None:
+        rows, news = await self._write(), list(members)
+        for one in self.members_of(generation.repository, generation.root):
+            del rows.entries[one.repository, one.key]
+            aside = edition_key(one.key, generation.number - 1)
+            rows.entries[one.repository, aside] = replace(one, key=aside, aside_at=generation.published_at)
+        for one in news:
+            rows.entries.pop((one.repository, one.key), None)
+            key = one.key.removesuffix(edition_key("", generation.number))
+            rows.entries[one.repository, key] = replace(one, key=key, aside_at=None)
+        self._put_blob(rows, blob)
+        rows.entries[root.repository, root.key] = root
+        rows.generations[generation.repository, generation.root] = generation
+
+    async def delete_aside(self, before: datetime) -> list[str]:
+        rows = await self._write()
+        gone = {name: one for name, one in rows.entries.items() if one.aside_at is not None and one.aside_at < before}
+        for name in gone:
+            del rows.entries[name]
+        return [one.sha256 for one in gone.values() if one.sha256]
 
     async def put_sightings(
         self, repository: str, place: str, package: str, versions: Iterable[str], at: datetime, *, reading: bool = True

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.contracts.catalog import Catalog, Derived, OriginState, Sighting, StoredVersion
+from entrepot.contracts.catalog import Catalog, Derived, OriginState, Published, Sighting, StoredVersion
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry, Fingerprint, Remembered
 from entrepot.model.headers import Headers
+from entrepot.model.resource import edition_key
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, 123457, tzinfo=UTC)
 
@@ -91,8 +92,84 @@ def derived_of(key: str, body: str) -> Derived:
     return Derived(key=key, sha256=sha256_of(body), size_bytes=7, note=b"\x81\x00")
 
 
+ROOT = "repodata/repomd.xml"
+
+
+def member(key: str, body: str, *, aside: int = 0) -> Entry:
+    """Of the group of ROOT; `aside`: of a generation that is not the current one."""
+    entry = replace(entry_of(key, body=body), snapshot=ROOT)
+    return replace(entry, key=edition_key(key, aside), aside_at=NOON) if aside else entry
+
+
+async def put_member(catalog: Catalog, key: str, body: str, *, aside: int = 0) -> Entry:
+    entry = member(key, body, aside=aside)
+    await catalog.put_stored(entry, blob_of(body), remember=False)
+    return entry
+
+
+async def publish(catalog: Catalog, number: int, *members: Entry, at: datetime = NOON) -> None:
+    body = f"root {number}"
+    generation = Published(repository="pypi", root=ROOT, number=number, sha256=sha256_of(body), published_at=at)
+    await catalog.publish(generation, member(ROOT, body), blob_of(body), members)
+
+
+def body_at(catalog: Catalog, key: str) -> str | None:
+    entry = catalog.find_entry("pypi", key)
+    return entry.sha256 if entry is not None else None
+
+
 @pytest.mark.anyio
 class CatalogSuite:
+    async def test_a_generation_is_published_with_its_members_and_the_one_before_is_set_aside(
+        self, catalog: Catalog
+    ) -> None:
+        await publish(catalog, 1)
+        for key in ("repodata/a", "repodata/b"):
+            await put_member(catalog, key, f"old {key}")
+        staged = await put_member(catalog, "repodata/a", "new a", aside=2)
+        await publish(catalog, 2, staged)
+        for _ in range(2):
+            generation = catalog.generation_of("pypi", ROOT)
+            assert generation is not None
+            assert (generation.number, generation.sha256) == (2, sha256_of("root 2"))
+            assert [one.key for one in catalog.members_of("pypi", ROOT)] == ["repodata/a"]
+            assert body_at(catalog, ROOT) == sha256_of("root 2")
+            assert body_at(catalog, "repodata/a") == sha256_of("new a")
+            assert body_at(catalog, "repodata/b") is None
+            assert body_at(catalog, edition_key("repodata/a", 1)) == sha256_of("old repodata/a")
+            assert body_at(catalog, edition_key("repodata/b", 1)) == sha256_of("old repodata/b")
+            assert body_at(catalog, edition_key("repodata/a", 2)) is None
+            await catalog.flush()
+
+    async def test_publishing_is_seen_before_it_is_durable(self, catalog: Catalog) -> None:
+        await put_member(catalog, "repodata/a", "old a")
+        staged = await put_member(catalog, "repodata/a", "new a", aside=1)
+        publishing = asyncio.create_task(publish(catalog, 1, staged))
+        while catalog.generation_of("pypi", ROOT) is None:  # noqa: ASYNC110 - the task has to run
+            await asyncio.sleep(0)
+        assert body_at(catalog, "repodata/a") == sha256_of("new a")
+        assert body_at(catalog, edition_key("repodata/a", 0)) == sha256_of("old a")
+        assert [one.sha256 for one in catalog.members_of("pypi", ROOT)] == [sha256_of("new a")]
+        await publishing
+
+    async def test_members_are_those_of_one_group_and_repository(self, catalog: Catalog) -> None:
+        await put_member(catalog, "repodata/a", "a")
+        await catalog.put_stored(entry_of("repodata/z"), blob_of("body"), remember=False)
+        other = replace(member("other/a", "b"), snapshot="other/repomd.xml")
+        await catalog.put_stored(other, blob_of("b"), remember=False)
+        await catalog.put_stored(replace(member("repodata/a", "c"), repository="npm"), blob_of("c"), remember=False)
+        assert [one.key for one in catalog.members_of("pypi", ROOT)] == ["repodata/a"]
+        assert catalog.generation_of("npm", ROOT) is None
+
+    async def test_what_was_set_aside_long_ago_is_deleted(self, catalog: Catalog) -> None:
+        await put_member(catalog, "repodata/a", "one")
+        staged = await put_member(catalog, "repodata/a", "two", aside=1)
+        await publish(catalog, 1, staged, at=LATER)
+        assert await catalog.delete_aside(LATER) == []
+        assert await catalog.delete_aside(LATER + timedelta(seconds=1)) == [sha256_of("one")]
+        assert body_at(catalog, edition_key("repodata/a", 0)) is None
+        assert body_at(catalog, "repodata/a") == sha256_of("two")
+
     async def test_an_empty_catalog_knows_nothing(self, catalog: Catalog) -> None:
         assert catalog.find_entry("pypi", "simple/flask/") is None
         assert catalog.find_blob(sha256_of("body")) is None

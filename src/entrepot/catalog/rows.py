@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from entrepot.contracts.catalog import Derived, OriginState, Sighting, StoredVersion, Usage
+from entrepot.contracts.catalog import Derived, OriginState, Published, Sighting, StoredVersion, Usage
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry, Fingerprint, Remembered
 from entrepot.model.headers import Headers
+from entrepot.model.resource import edition_key
 
 Value = str | bytes | int | float | None
 Values = Sequence[Value] | Mapping[str, Value]
@@ -38,7 +39,7 @@ def _upsert(table: str, key: str, columns: str) -> str:
 
 _ENTRY_REST = (
     "sha256 size_bytes headers url upstream stored_at validated_at next_check_at failures published expired gone_at"
-    " package version"
+    " package version snapshot aside_at"
 )
 _ENTRY_COLUMNS = ", ".join(["repository", "key", *_ENTRY_REST.split()])
 
@@ -50,6 +51,11 @@ FIND_DERIVED = "SELECT key, sha256, size_bytes, note FROM derived WHERE key = ?"
 FIND_ORIGIN = "SELECT origin, closed_until, reason, failures FROM origins WHERE origin = ?"
 FIND_SIGHTING = "SELECT place, version, first_seen FROM sightings WHERE repository = ? AND package = ? AND version = ?"
 FIND_SIGHTINGS = "SELECT place, version, first_seen FROM sightings WHERE repository = ? AND package = ?"
+FIND_GENERATION = (
+    "SELECT repository, root, number, sha256, published_at FROM generations WHERE repository = ? AND root = ?"
+)
+_CURRENT_MEMBERS = "repository = ?1 AND snapshot = ?2 AND snapshot <> '' AND aside_at IS NULL AND key <> ?2"
+FIND_MEMBERS = f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE {_CURRENT_MEMBERS} ORDER BY key"
 FIND_READING = "SELECT read_at FROM readings WHERE repository = ? AND place = ?"
 FIND_TOTALS = "SELECT entries, blobs, blob_bytes FROM totals"
 FIND_MAKINGS = "SELECT 1 FROM entries WHERE sha256 = ?1 UNION ALL SELECT 1 FROM derived WHERE sha256 = ?1 LIMIT 1"
@@ -111,6 +117,12 @@ _PUT_SIGHTING = (
     " ON CONFLICT (repository, package, version, place)"
     " DO UPDATE SET first_seen = min(first_seen, excluded.first_seen)"
 )
+_PUT_GENERATION = _upsert("generations", "repository root", "number sha256 published_at")
+_CLEAR_FOR_MEMBERS = (
+    f"DELETE FROM entries WHERE repository = ?1 AND key IN (SELECT key || ?3 FROM entries WHERE {_CURRENT_MEMBERS})"
+)
+_SET_MEMBERS_ASIDE = f"UPDATE entries SET key = key || ?3, aside_at = ?4 WHERE {_CURRENT_MEMBERS}"
+_DELETE_ASIDE = "DELETE FROM entries WHERE aside_at < ? RETURNING sha256"
 _DELETE_ABSENCES = (
     "DELETE FROM entries WHERE sha256 = x'' AND gone_at < max(?2, coalesce("
     "(SELECT gone_at FROM entries WHERE sha256 = x'' ORDER BY gone_at DESC LIMIT 1 OFFSET ?1 - 1), 0))"
@@ -152,7 +164,7 @@ def headers_of(data: bytes) -> Headers:
 
 def entry_of(row: Row) -> Entry:
     repository, key, sha256, size_bytes, headers, url, upstream, stored_at, validated_at, *rest = row
-    next_check_at, failures, published, expired, gone_at, package, version = rest
+    next_check_at, failures, published, expired, gone_at, package, version, snapshot, aside_at = rest
     return Entry(
         repository=repository,
         key=key,
@@ -170,6 +182,8 @@ def entry_of(row: Row) -> Entry:
         gone_at=maybe_moment_of(gone_at),
         package=package,
         version=version,
+        snapshot=snapshot,
+        aside_at=maybe_moment_of(aside_at),
     )
 
 
@@ -216,6 +230,13 @@ def stored_version_of(row: Row) -> StoredVersion:
     return StoredVersion(package=package, version=version, listed_at=moment_of(listed_at))
 
 
+def generation_of(row: Row) -> Published:
+    repository, root, number, sha256, published_at = row
+    return Published(
+        repository=repository, root=root, number=number, sha256=sha256.hex(), published_at=moment_of(published_at)
+    )
+
+
 def put_entry(entry: Entry) -> Statement:
     return _PUT_ENTRY, (
         entry.repository,
@@ -234,6 +255,8 @@ def put_entry(entry: Entry) -> Statement:
         maybe_microseconds_of(entry.gone_at),
         entry.package,
         entry.version,
+        entry.snapshot,
+        maybe_microseconds_of(entry.aside_at),
     )
 
 
@@ -281,6 +304,29 @@ def put_sighting(repository: str, package: str, version: str, place: str, at: in
 
 def delete_entry(repository: str, key: str) -> Statement:
     return "DELETE FROM entries WHERE repository = ? AND key = ?", (repository, key)
+
+
+def set_members_aside(generation: Published) -> list[Statement]:
+    """Of what is current, under the number before this generation's."""
+    place = (generation.repository, generation.root, edition_key("", generation.number - 1))
+    return [
+        (_CLEAR_FOR_MEMBERS, place),
+        (_SET_MEMBERS_ASIDE, (*place, microseconds_of(generation.published_at))),
+    ]
+
+
+def put_generation(generation: Published) -> Statement:
+    return _PUT_GENERATION, (
+        generation.repository,
+        generation.root,
+        generation.number,
+        bytes.fromhex(generation.sha256),
+        microseconds_of(generation.published_at),
+    )
+
+
+def delete_aside(before: datetime) -> Statement:
+    return _DELETE_ASIDE, (microseconds_of(before),)
 
 
 def delete_absences(before: datetime, most: int) -> Statement:

@@ -43,6 +43,10 @@ entries = Table(
     Column("package", Text, nullable=False, server_default=""),
     Column("version", Text, nullable=False, server_default=""),
     Column("listed_at", BigInteger),  # only of files of versions; in the order in which they were stored
+    Column("snapshot", Text, nullable=False, server_default=""),  # the key of its group's root
+    Column("aside_at", BigInteger),  # of those that are not in their group's current generation
+    Index("entries_by_snapshot", "repository", "snapshot", sqlite_where=text("snapshot <> ''")),
+    Index("entries_aside", "aside_at", sqlite_where=text("aside_at IS NOT NULL")),
     Index("entries_by_blob", "sha256"),
     Index("entries_by_listing", "repository", "listed_at", sqlite_where=text("listed_at IS NOT NULL")),
     Index(
@@ -159,6 +163,17 @@ fills = Table(
     Column("state", Text, nullable=False),  # the values of FillState
     Column("created_at", BigInteger, nullable=False),
     Index("fills_by_state", "state", "created_at"),
+    sqlite_with_rowid=False,
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("root", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("published_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

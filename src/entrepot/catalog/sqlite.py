@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from entrepot.catalog import rows
 from entrepot.catalog.opening import back_up, connect, failure_of, prepare
 from entrepot.catalog.rows import Row, Statement
 from entrepot.catalog.writing import Overlay, Write, Writer
-from entrepot.contracts.catalog import Derived, OriginState, Sighting, StoredVersion, Usage
+from entrepot.contracts.catalog import Derived, OriginState, Published, Sighting, StoredVersion, Usage
 from entrepot.contracts.clock import Clock
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry, Remembered
+from entrepot.model.resource import edition_key
 
 _PAGE_OF_ENTRIES = 500
 # What a reader may wait while another process opens, closes or repairs the log; nothing else makes it wait.
@@ -85,6 +87,7 @@ class SqliteCatalog:
         self._owners: Overlay[tuple[str, str], str | None] = Overlay()
         self._derived: Overlay[str, Derived | None] = Overlay()
         self._origins: Overlay[str, OriginState] = Overlay()
+        self._generations: Overlay[tuple[str, str], Published] = Overlay()
         self._readings: Overlay[tuple[str, str], int] = Overlay()
         self._sightings: Overlay[tuple[str, str], _Seen] = Overlay()
 
@@ -148,6 +151,20 @@ class SqliteCatalog:
     def find_reading(self, repository: str, place: str) -> datetime | None:
         read_at = self._reading(repository, place)
         return None if read_at is None else rows.moment_of(read_at)
+
+    def generation_of(self, repository: str, root: str) -> Published | None:
+        pending = self._generations.get((repository, root))
+        if pending is not None:
+            return pending[0]
+        row = self._row(rows.FIND_GENERATION, (repository, root))
+        return None if row is None else rows.generation_of(row)
+
+    def members_of(self, repository: str, root: str) -> list[Entry]:
+        stored = map(rows.entry_of, self.read(rows.FIND_MEMBERS, (repository, root)))
+        found: dict[str, Entry | None] = {entry.key: entry for entry in stored if not self._dropped.get(entry.sha256)}
+        found |= {key: entry for (name, key), entry in self._entries.items() if name == repository}
+        members = (entry for entry in found.values() if entry is not None and entry.snapshot == root)
+        return sorted((one for one in members if one.aside_at is None and one.key != root), key=lambda one: one.key)
 
     def _sightings_of(self, repository: str, seen: _Seen) -> dict[str, Sighting]:
         readings = {place: self._reading(repository, place) for place in {place for place, _ in seen}}
@@ -296,6 +313,35 @@ class SqliteCatalog:
         for key in deleted:
             self._entries.cover((repository, key), None, write)
         await done
+
+    async def publish(self, generation: Published, root: Entry, blob: Blob, members: Iterable[Entry]) -> None:
+        before = self.members_of(generation.repository, generation.root)
+        news, suffix = list(members), edition_key("", generation.number)
+        current = [root, *(replace(one, key=one.key.removesuffix(suffix), aside_at=None) for one in news)]
+        write, done = self._submit(
+            [
+                rows.put_blob(blob, self._clock.timestamp()),
+                *rows.set_members_aside(generation),
+                *(rows.delete_entry(generation.repository, one.key) for one in news),
+                *(rows.put_entry(one) for one in current),
+                rows.put_generation(generation),
+            ]
+        )
+        self._blobs.cover(blob.sha256, blob, write)
+        self._generations.cover((generation.repository, generation.root), generation, write)
+        for one in before:
+            aside = edition_key(one.key, generation.number - 1)
+            self._entries.cover((one.repository, one.key), None, write)
+            moved = replace(one, key=aside, aside_at=generation.published_at)
+            self._entries.cover((one.repository, aside), moved, write)
+        for one in news:
+            self._entries.cover((one.repository, one.key), None, write)
+        for one in current:
+            self._entries.cover((one.repository, one.key), one, write)
+        await done
+
+    async def delete_aside(self, before: datetime) -> list[str]:
+        return [sha256.hex() for (sha256,) in await self.write(rows.delete_aside(before)) if sha256]
 
     async def delete_absences(self, before: datetime, most: int) -> None:
         _, done = self._submit([rows.delete_absences(before, most)])

@@ -60,6 +60,20 @@ class StoredVersion:
     later has a later one, so nobody who goes on reading from the last he saw misses any."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The current generation of a group: files that are replaced together."""
+
+    repository: str
+    root: str
+    """The key of the group's root."""
+    number: int
+    """One more than that of the generation before."""
+    sha256: str
+    """Of the root."""
+    published_at: datetime
+
+
 class Catalog(Protocol):
     """Reads are synchronous and take microseconds; what was handed to a `put` is seen by the next read at once, and
     awaiting the put waits until it is durable. All raise StoreFailure when the catalog cannot be used."""
@@ -84,6 +98,12 @@ class Catalog(Protocol):
 
     def find_reading(self, repository: str, place: str) -> datetime | None:
         """When a list was first read; `place` is its stored key."""
+
+    def generation_of(self, repository: str, root: str) -> Published | None:
+        """What is current of a group; None: nothing was published yet."""
+
+    def members_of(self, repository: str, root: str) -> list[Entry]:
+        """The entries of the current generation without its root, in key order."""
 
     async def put_stored(self, entry: Entry, blob: Blob, remember: bool) -> None:
         """A committed blob and the entry that serves it, in one transaction; with `remember` its digest is
@@ -115,6 +135,13 @@ class Catalog(Protocol):
         """Drop the owner of the package and what is remembered of these keys."""
 
     async def delete_entries(self, repository: str, keys: Iterable[str]) -> None: ...
+
+    async def publish(self, generation: Published, root: Entry, blob: Blob, members: Iterable[Entry]) -> None:
+        """In one transaction: what was current of the group, but the root, is set aside under the number before; the
+        root and the members, which were set aside under this number, are current."""
+
+    async def delete_aside(self, before: datetime) -> list[str]:
+        """Entries that were set aside before a time; the digests of the blobs that they were made of."""
 
     async def delete_absences(self, before: datetime, most: int) -> None:
         """Stored 404s that were said before a time, and the oldest of those that are more than `most`."""

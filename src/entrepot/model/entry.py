@@ -48,6 +48,10 @@ class Entry:
     package: str = ""
     """Of a file of a version: the package's native name."""
     version: str = ""
+    snapshot: str = ""
+    """The key of its group's root; empty for what is in no group."""
+    aside_at: datetime | None = None
+    """Since when it is not of its group's current generation, but of one before or of one that is being brought."""
 
     @property
     def is_absence(self) -> bool:

@@ -91,9 +91,25 @@ class Resource:
     """Answer from the store or not at all (Go's cached-only forms); a miss is 404."""
     mutable_ttl: float | None = None
     """Seconds of freshness that the ecosystem's protocol suggests; None: the repository's setting."""
+    snapshot: str = ""
+    """The key of its group's root: files that are published together. The root's own key for the root itself; empty
+    for what is in no group. Only for SIGNED ones without `query` and `accept`."""
+    edition: int = 0
+    """Of a member that is read or written beside the current generation: the generation's number."""
 
     @property
     def stored_key(self) -> str:
         """The key of the stored entry. Requests that get different representations have different ones."""
         key = f"{self.key}?{self.query}" if self.query else self.key
-        return f"{key} {self.accept}" if self.accept else key
+        key = f"{key} {self.accept}" if self.accept else key
+        return edition_key(key, self.edition) if self.edition else key
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it is the root of a group: the one that has freshness."""
+        return self.snapshot == self.key != ""
+
+
+def edition_key(key: str, number: int) -> str:
+    """Where an entry is that belongs to a generation which is not the current one."""
+    return f"{key} @{number}"
