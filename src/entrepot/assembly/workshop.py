@@ -150,7 +150,7 @@ class Workshop:
             self._make_validation(documents),
         )
         self.rehearsal = Rehearsal(ages, documents, self.repositories)
-        self.explainer = Explainer(kit, documents, ages, self.repositories)
+        self.explainer = Explainer(kit, documents, ages, self.fills.leases, self.repositories)
         holder = f"{self._blueprint.instance}/{os.getpid()}"
         self._filler = Filler(self.fills, self.repositories, self.engine.fill, holder=holder)
         self.janitor = Janitor(kit, self.generation, self.counters, self._settings.storage.max_size)

@@ -17,7 +17,7 @@ from entrepot.cache.flight import Flight, Head, Settled
 from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import negative_lifetime
 from entrepot.cache.indexes import Indexes
-from entrepot.cache.judging import Case, Misses, direct, is_live, open_case, refused
+from entrepot.cache.judging import Case, Misses, direct, is_live, open_case, refused, versioned
 from entrepot.cache.listings import Listings
 from entrepot.cache.naming import check_leaving, sealed
 from entrepot.cache.order import Kit, Order
@@ -64,14 +64,15 @@ class Engine:
 
     async def fetch(self, repository: Repository, resource: Resource, ask: ClientAsk) -> Answer:
         """The answer to one request. Raises what a client is to be told instead."""
-        case = self._open(repository, resource)
+        stored_only = resource.cached_only or ask.wish.stored_only or repository.rules.network == "offline"
+        case = await self._open(repository, resource, stored_only=stored_only)
         if case.direct:
             check_leaving(self._kit.fetcher, case.repository, resource, case.direct)
             return direct(case)
         if resource.kind is Kind.PASS:
             counts = self._counters.of(repository.name)
             return await self._passing.forward(case.repository, resource, ask.method, ask.headers, ask.body, counts)
-        if resource.cached_only or case.repository.rules.network == "offline":
+        if stored_only:
             ask = replace(ask, wish=replace(ask.wish, stored_only=True))
         if case.resource.kind is Kind.INDEX:
             return await self._fetch_index(case, ask)
@@ -93,7 +94,7 @@ class Engine:
 
     async def fill(self, repository: Repository, resource: Resource) -> None:
         """Have it stored, whatever a miss gets. Raises what makes that impossible."""
-        case = self._open(repository, resource)
+        case = await self._open(repository, resource)
         repository, resource = case.repository, case.resource
         entry = self._documents.find_entry(repository, resource)
         if isinstance(next_step(entry, resource, Wish(), repository.rules, self._kit.clock.now()), Serve):
@@ -106,9 +107,9 @@ class Engine:
             flight, _ = self._flights.launch(await self._order(repository, resource, usable, entry))
         await asyncio.shield(flight.stored)
 
-    def _open(self, repository: Repository, resource: Resource) -> Case:
+    async def _open(self, repository: Repository, resource: Resource, *, stored_only: bool = False) -> Case:
         """Raises PolicyError."""
-        case = open_case(repository, resource)
+        case = open_case(repository, await versioned(self._documents, repository, resource, stored_only=stored_only))
         return replace(case, repository=sealed(self._kit.fetcher, case.repository, resource))
 
     # --- from the store ---------------------------------------------------------------------------------------------

@@ -8,11 +8,12 @@ from math import inf
 from entrepot.cache.ageing import Ages
 from entrepot.cache.documents import Documents
 from entrepot.cache.freshness import age_of, fresh_until, is_fresh, lifetime, stale_for
-from entrepot.cache.judging import Case, open_case
+from entrepot.cache.judging import Case, open_case, versioned
 from entrepot.cache.order import Kit
 from entrepot.cache.plan import Gone, Serve, Step, Validate, Wish, next_step
 from entrepot.cache.repository import Repository
 from entrepot.cache.targets import PackageTarget, PathTarget, Target, find_targets
+from entrepot.contracts.leases import Leases
 from entrepot.errors import BadRequest, EntrepotError, PolicyError
 from entrepot.model.dates import end_of
 from entrepot.model.entry import Entry
@@ -33,8 +34,11 @@ class Explanation:
 
 
 class Explainer:
-    def __init__(self, kit: Kit, documents: Documents, ages: Ages, repositories: Mapping[str, Repository]) -> None:
-        self._kit, self._documents, self._ages, self._repositories = kit, documents, ages, repositories
+    def __init__(
+        self, kit: Kit, documents: Documents, ages: Ages, leases: Leases, repositories: Mapping[str, Repository]
+    ) -> None:
+        self._kit, self._documents, self._ages, self._leases = kit, documents, ages, leases
+        self._repositories = repositories
 
     async def explain(self, target: str, as_of: datetime | None = None) -> list[Explanation]:
         """For a path (`@DAY/…` for a dated view), a URL of ours, or a package URL. Raises NotServed, BadRequest."""
@@ -70,6 +74,7 @@ class Explainer:
         return [resource for resource in routed if isinstance(resource, Resource)]
 
     async def _facts(self, repository: Repository, resource: Resource, as_of: datetime | None) -> Facts:
+        resource = await versioned(self._documents, repository, resource, stored_only=True)
         verdict = repository.gate.decide(resource)
         facts = dict(_identity(repository, resource))
         facts["class"] = _class_of(resource, verdict)
@@ -84,6 +89,7 @@ class Explainer:
         facts["stored"] = self._stored(entry)
         if entry is not None and entry.gone_at is None:
             facts["freshness"] = self._freshness(case, entry)
+        facts |= self._lease(case)
         return facts | {"now": await self._now(case, entry, as_of)}
 
     async def _age(self, case: Case, as_of: datetime | None) -> str:
@@ -115,6 +121,16 @@ class Explainer:
         if entry.next_check_at is not None:
             told += f"; {entry.failures} failures, next try at {_text(entry.next_check_at)}"
         return told
+
+    def _lease(self, case: Case) -> Facts:
+        lease = self._leases.find(f"{case.repository.name}/{case.resource.stored_key}")
+        if lease is None:
+            return {}
+        now = self._kit.clock.now()
+        if now < lease.expires_at:
+            return {"fill": f"under way since {_text(lease.started_at)}"}
+        ended = f"failed {lease.failures} times: {lease.result}" if lease.failures else "done"
+        return {"fill": f"{ended}; not again before {_text(lease.not_before)}"}
 
     async def _now(self, case: Case, entry: Entry | None, as_of: datetime | None) -> str:
         refusal = await self._ages.refusal(case.repository, case.resource, as_of)

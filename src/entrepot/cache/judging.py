@@ -1,10 +1,11 @@
 """What policy says of a request, as the engine needs it: refusals raised, rules applied, misses answered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from entrepot.cache.answer import Answer, Trace
 from entrepot.cache.ask import ClientAsk
+from entrepot.cache.documents import Documents
 from entrepot.cache.freshness import reclassified
 from entrepot.cache.naming import check_leaving
 from entrepot.cache.order import url_of
@@ -28,6 +29,21 @@ class Case:
     """Where clients are sent whatever is stored."""
     stored_counts: bool = True
     """Whether what is stored may be used at all; not of the class `uncacheable`."""
+
+
+async def versioned(
+    documents: Documents, repository: Repository, resource: Resource, *, stored_only: bool = False
+) -> Resource:
+    """The resource with its version, where rules depend on that and the index alone tells it. No upstream is asked
+    where the mode itself forbids that. Raises what makes the index unreadable."""
+    verdict = repository.gate.decide(resource)
+    if not verdict.unversioned:
+        return resource
+    fact = await documents.stored_fact(repository, resource)
+    silent = stored_only or verdict.download.mode in (Mode.NONE, Mode.DENY)
+    if fact is None and not silent:
+        fact = await documents.learn(repository, resource)
+    return replace(resource, version=fact.version) if fact is not None else resource
 
 
 def open_case(repository: Repository, resource: Resource) -> Case:

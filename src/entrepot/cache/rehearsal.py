@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from entrepot.cache.ageing import Ages
 from entrepot.cache.documents import Documents
-from entrepot.cache.judging import open_case, refused
+from entrepot.cache.judging import open_case, refused, versioned
 from entrepot.cache.repository import Repository
 from entrepot.errors import EntrepotError, PolicyError
 from entrepot.model.resource import Kind, Request, Resource
@@ -45,7 +45,7 @@ class Rehearsal:
             return _UNKNOWN
 
     async def _judge(self, repository: Repository, resource: Resource) -> Rehearsed:
-        case = open_case(repository, resource)
+        case = open_case(repository, await versioned(self._documents, repository, resource, stored_only=True))
         if case.resource.kind is Kind.INDEX:
             return _SERVED
         refusal = await self._ages.refusal(case.repository, case.resource, stored_only=True)

@@ -58,6 +58,7 @@ class Gate:
             download=word.download,
             overrides=word.rule.overrides if word.rule else None,
             rule=word.rule.name if word.rule else "",
+            unversioned=bool(word.doubt and not version and _stays_unknown(resource)),
             undecided=bool(word.doubt and version and resource.kind is Kind.INDEX),
         )
 

@@ -78,5 +78,8 @@ class Verdict:
     overrides: Overrides | None = None
     rule: str = ""
     """The rule that `overrides` come from."""
+    unversioned: bool = False
+    """The version matters, and only the index that lists the file tells it; with it, judge again. Until then the
+    refusal stands."""
     undecided: bool = False
     """The version is a branch or a hash that rules cannot compare before it is resolved; then judge again."""
