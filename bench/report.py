@@ -10,7 +10,7 @@ from bench.tables import Table, load_tables
 PAGE = ROOT / "docs" / "evidence.md"
 PICTURES = ROOT / "docs" / "evidence"
 ORDER = (
-    *("live", "herd", "resets", "crash", "upstream", "local", "slow"),
+    *("live", "as_of", "herd", "resets", "crash", "upstream", "local", "slow"),
     *("warm-pypi", "warm-npm", "warm-golang", "cold", "packument", "catalog_size", "startup"),
 )
 _SECTION = re.compile(r"<!-- begin (?P<name>\S+) -->\n.*?<!-- end (?P=name) -->\n", re.DOTALL)

@@ -42,16 +42,19 @@ class Visit:
 
 
 class House:
-    """One server process on one data directory; `offset` moves its clock by seconds."""
+    """One server process on one data directory; `offset` moves its clock by seconds, `settings` are further sections of
+    its configuration."""
 
-    def __init__(self, data: Path, address: str, port: int, proxy: str, offset: float = 0.0) -> None:
+    def __init__(
+        self, data: Path, address: str, port: int, proxy: str, offset: float = 0.0, settings: str = ""
+    ) -> None:
         self.data, self.url = data, f"http://{address}:{port}"
         self._log, self._read = data / "access.log", 0
         self._config = data / "entrepot.toml"
         data.mkdir(parents=True, exist_ok=True)
         self._config.write_text(
             f'[server]\nlisten = "{address}:{port}"\nopen = true\naccess_log = "{self._log}"\n'
-            "[fetch]\ntrust_env = true\n"
+            f"[fetch]\ntrust_env = true\n{settings}"
         )
         self._environment = {
             **os.environ,
