@@ -52,3 +52,10 @@ def test_tables_in_an_array_are_told_apart() -> None:
 
 def test_text_in_quotes_is_no_table() -> None:
     assert ("looks", "like") not in lines_of(TEXT)
+
+
+def test_an_array_of_many_lines_ends_where_it_ends() -> None:
+    lines = lines_of(
+        "rules = [\n  { path = '/[a-z]' },\n  ['x]'], # one]\n  { path = ']' }\n] # two\nnext = 1\ninner = [\n]\nlast = 1\n"
+    )
+    assert [lines[key,] for key in ("rules", "next", "inner", "last")] == [1, 6, 7, 9]

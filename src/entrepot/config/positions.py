@@ -1,10 +1,14 @@
 """On which line of a TOML document a key stands; the standard parser tells values only."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 
 Key = tuple[str | int, ...]
 """The way to a value: keys, and indexes into arrays of tables."""
+
+_MAY_END = re.compile(r"""[\]}]\s*(?:#.*)?\Z|"{3}|'{3}""")
+"""What the last of several lines of a statement must hold."""
 
 
 def lines_of(text: str) -> dict[Key, int]:
@@ -31,7 +35,10 @@ def lines_of(text: str) -> dict[Key, int]:
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     start, pending = 1, ""
     for number, line in enumerate(text.split("\n"), start=1):
-        pending += line + "\n"
+        continued, pending = bool(pending), f"{pending}{line}\n"
+        # A long array would take for ever if each of its lines were tried as the last one.
+        if continued and not _MAY_END.search(line):
+            continue
         try:
             tomllib.loads(pending)
         except tomllib.TOMLDecodeError:
