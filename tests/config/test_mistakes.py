@@ -126,6 +126,7 @@ def complaint_about(text: str, directory: Path, environment: dict[str, str] | No
         (NPM + "offline_miss = 200\n", 3, "repositories.a.offline_miss: it should be '504' or '404'"),
         (NPM + "store = 'later'\n", 3, "repositories.a.store: it should be 'on', 'off' or 'behind'"),
         (NPM + RULE_A + "class = 'mutable'\n", 3, "repositories.a.rules.0: the rule names nothing; give it package"),
+        (NPM + RULE_A + "path = 'x/.*'\n", 4, "'x/.*' would never match: paths begin with a slash; write '/x/.*'"),
         (NPM + RULE_A + "path = '/x'\nclas = 'mutable'\n", 5, "rules.0.clas: unknown key; did you mean 'class'?"),
         (NPM + RULE_A + "path = '/x'\nclass = 'static'\n", 5, "rules.0.class: it should be 'immutable', 'mutable' or"),
         (NPM + RULE_A + "path = '/x'\nmode = 'none '\n", 5, "rules.0.mode: 'none ' is no mode; did you mean 'none'?"),

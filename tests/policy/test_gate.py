@@ -89,7 +89,7 @@ def test_a_rule_without_a_mode_changes_freshness_and_leaves_the_mode_to_others()
 
 
 def test_a_path_is_matched_decoded_and_whole() -> None:
-    gate = Gate(rules=RuleBook([rule("r", Mode.DENY, path="@acme/[a-z]+")]))
+    gate = Gate(rules=RuleBook([rule("r", Mode.DENY, path="/@acme/[a-z]+")]))
     key = "%40acme/x"
     assert gate.decide(Resource(key=key, path=key, kind=Kind.SIGNED)).refusal
     assert not gate.decide(Resource(key=f"{key}/y", path=key, kind=Kind.SIGNED)).refusal
@@ -105,7 +105,7 @@ def test_a_path_is_matched_decoded_and_whole() -> None:
         (Gate(rules=RuleBook([rule("r", Mode.DENY, version="<2")])), "deny", "r", "m v1.0.0 is denied"),
         (Gate(file=file_of('download "m" { mode = "deny" }')), "deny", 'f:3 download "m"', "m v1.0.0 is denied"),
         (Gate(file=file_of('filter "m" { mode = "exclude" }')), "exclude", 'f:3 filter "m"', "m v1.0.0 is excluded"),
-        (Gate(unmatched="deny"), "unmatched", 'unmatched = "deny"', "no rule names m/@v/v1.0.0.zip, and what no rule"),
+        (Gate(unmatched="deny"), "unmatched", 'unmatched = "deny"', "no rule names /m/@v/v1.0.0.zip, and what no rule"),
     ],
 )
 def test_a_refusal_names_its_rule_and_its_reason(gate: Gate, kind: str, by: str, reason: str) -> None:

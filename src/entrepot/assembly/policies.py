@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from entrepot.assembly.blueprint import Blueprint
 from entrepot.config.addresses import is_ours
@@ -11,6 +12,7 @@ from entrepot.config.policy import Rule as RuleSettings
 from entrepot.config.positions import Key
 from entrepot.config.repository import Repository as RepositorySettings
 from entrepot.contracts.ecosystem import Ecosystem
+from entrepot.errors import ConfigError
 from entrepot.model.patterns import Regex, parse_regex
 from entrepot.policy.constraints import Constraint, parse_constraint
 from entrepot.policy.cooldown import Cooldown, Exemption, PackageAge
@@ -67,7 +69,7 @@ class _Maker:
                 redirect_status=settings.redirect_status,
                 rule=self._place("mode").rule,
             ),
-            unmatched=settings.unmatched,
+            unmatched=self._unmatched(),
             cooldown=self._cooldown(),
             revision=self._revision(),
         )
@@ -98,6 +100,19 @@ class _Maker:
         shown = self._settings.model_dump_json(include={"mode", "redirect_url", "rules", "unmatched", "cooldown"})
         parts = (shown, str(self._blueprint.settings.cooldown.default), *self._read)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def _unmatched(self) -> Literal["allow", "deny"]:
+        """An ecosystem that classes paths refuses by itself: it also knows what is named without a rule."""
+        settings = self._settings
+        if "unmatched" not in self._ecosystem.option_names:
+            return settings.unmatched
+        for number, rule in enumerate(settings.rules):
+            if settings.unmatched == "deny" and not rule.path:
+                raise ConfigError(
+                    f'{self._place("rules", number)}: with unmatched = "deny" a rule for {self._ecosystem.name} needs '
+                    "path; it would allow nothing"
+                )
+        return "allow"
 
     # --- rules ------------------------------------------------------------------------------------------------------
 

@@ -3,9 +3,19 @@
 import base64
 import binascii
 import difflib
+import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from entrepot.config.names import OptionalHook, OptionalUpstream, OptionalUrl
 from entrepot.config.units import Age, Duration, EndOfDay, RuleLifetime, StartOfDay
@@ -126,7 +136,10 @@ class Rule(BaseModel):
         default="", description="A glob on the package's name, or a purl without version (`pkg:npm/@acme/*`)."
     )
     version: str = Field(default="", description='A version or a constraint (">=1.2,<2"), in the ecosystem\'s order.')
-    path: str = Field(default="", description="An expression (RE2) for the whole decoded path below the repository.")
+    path: str = Field(
+        default="",
+        description="An expression (RE2) for the whole decoded path below the repository; it begins with a slash.",
+    )
     klass: Literal["immutable", "mutable", "uncacheable"] | None = Field(
         default=None,
         alias="class",
@@ -148,6 +161,15 @@ class Rule(BaseModel):
         default="",
         description="The one upstream these are fetched from: a name from [upstreams]; empty: all, in order.",
     )
+
+    @field_validator("path")
+    @classmethod
+    def _is_rooted(cls, value: str) -> str:
+        if re.match(r"\^?[\w@-]", value):
+            raise ValueError(
+                f"{value!r} would never match: paths begin with a slash; write {'/' + value.lstrip('^')!r}"
+            )
+        return value
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -45,7 +45,8 @@ class Gate:
 
     def decide(self, resource: Resource) -> Verdict:
         """What policy says of a resource, dates left aside."""
-        package, version, path = resource.about, resource.version, unquote(resource.key)
+        # Paths begin with a slash in rules, as they do in addresses.
+        package, version, path = resource.about, resource.version, f"/{unquote(resource.key)}"
         word = self._ask(package, version, path)
         refusal = _refusal(word, package, version)
         if self.unmatched == "deny" and not self.rules.may_name(package, version, path):

@@ -16,7 +16,7 @@ class Selector:
     package: PackagePattern | None = None
     version: Constraint | None = None
     path: Regex | None = None
-    """For the whole decoded path below the repository."""
+    """For the whole decoded path below the repository, which begins with a slash."""
 
     def admits(self, version: str) -> bool | None:
         """None: it cannot be compared, or there is none."""
