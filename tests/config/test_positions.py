@@ -55,7 +55,6 @@ def test_text_in_quotes_is_no_table() -> None:
 
 
 def test_an_array_of_many_lines_ends_where_it_ends() -> None:
-    lines = lines_of(
-        "rules = [\n  { path = '/[a-z]' },\n  ['x]'], # one]\n  { path = ']' }\n] # two\nnext = 1\ninner = [\n]\nlast = 1\n"
-    )
+    rules = "rules = [\n  { path = '/[a-z]' },\n  ['x]'], # one]\n  { path = ']' }\n] # two\n"
+    lines = lines_of(f"{rules}next = 1\ninner = [\n]\nlast = 1\n")
     assert [lines[key,] for key in ("rules", "next", "inner", "last")] == [1, 6, 7, 9]
