@@ -1,5 +1,7 @@
 """The one decision: rules before the download file before the repository's mode, and refusals that name their rule."""
 
+from dataclasses import replace
+
 import pytest
 
 from entrepot.model.patterns import parse_regex
@@ -142,6 +144,34 @@ def test_unmatched_refuses_what_no_rule_names_but_not_the_list_of_what_one_does(
 ) -> None:
     gate = Gate(rules=RuleBook([rule("r", package="m", version="<2")]), unmatched="deny")
     assert (gate.decide(resource).refusal is None) is allowed
+
+
+FILE = Resource(key="m/f.tgz", path="m/f.tgz", kind=Kind.ARTIFACT, about="m", listed_in=LIST)
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        Gate(rules=RuleBook([rule("r", package="m", version=">=2")]), unmatched="deny"),
+        Gate(
+            rules=RuleBook([rule("r", package="m", version="<2"), rule("s", Mode.SYNC, package="m")]),
+            download=Download(mode=Mode.DENY, rule="mode"),
+        ),
+    ],
+)
+def test_a_file_without_a_version_is_judged_only_once_its_version_is_known(gate: Gate) -> None:
+    verdict = gate.decide(FILE)
+    assert verdict.refusal
+    assert verdict.unversioned
+    assert gate.decide(replace(FILE, version="v1.0.0")).refusal
+    assert gate.decide(replace(FILE, version="v2.0.0")).refusal is None
+    assert gate.decide(LIST).refusal is None
+
+
+def test_unmatched_refuses_and_hides_versions_of_which_it_cannot_be_told_whether_a_rule_names_them() -> None:
+    gate = Gate(rules=RuleBook([rule("r", package="m", version=">=2")]), unmatched="deny")
+    assert "cannot be compared" in refused(gate, zip_of("oddity")).reason
+    assert gate.hides("m", "oddity")
 
 
 # --- versions that cannot be compared --------------------------------------------------------------------------------

@@ -85,7 +85,9 @@ class Gate:
     def _ask(self, package: str, version: str, path: str | None) -> _Word:
         """`path`: None for what holds whatever the path."""
         look = self.rules.look(package, version, path)
-        doubt = next((rule.name for rule in look.doubtful if rule.download), "")
+        # Whether the first rule that matches makes the difference, even where it names no mode.
+        decisive = look.rule.download is not None if look.rule else self.unmatched == "deny"
+        doubt = next((rule.name for rule in look.doubtful if decisive or rule.download), "")
         if look.rule is not None and look.rule.download is not None:
             return _Word(rule=look.rule, download=look.rule.download, doubt=doubt)
         if self.file is None:
