@@ -14,6 +14,7 @@ from entrepot.model.digest import Digest, strongest_first
 from entrepot.model.listing import Listing
 from entrepot.model.names import ReservedNames
 from entrepot.model.paths import decode_segment, encode_segment
+from entrepot.model.patterns import RegexSet
 from entrepot.model.release import Document, Location, Release, ReleaseFile
 from entrepot.model.resource import BASE, Kind, Request, Resource
 from entrepot.model.versions import NATURAL, VersionOrder
@@ -46,6 +47,7 @@ class Generic(Ecosystem):
     def __init__(self, options: Mapping[str, object] | None = None, reserved: ReservedNames | None = None) -> None:
         super().__init__(options, reserved)
         self._rules = read_rules(self.options.get("rules", []))
+        self._rule_paths = RegexSet([rule.path for rule in self._rules])
         self._allows_unmatched = read_unmatched(self.options.get("unmatched", "allow"))
         self._pins = read_pins(self.options.get("checksums", {}))
         self._side_files = read_side_files(self.options.get("side_files", []))
@@ -89,7 +91,7 @@ class Generic(Ecosystem):
         return next((pin.digest for pin in self._pins if pin.names(path)), None)
 
     def _rule_for(self, path: str) -> Rule | None:
-        return next((rule for rule in self._rules if rule.path.fullmatch(path)), None)
+        return next((self._rules[number] for number in self._rule_paths.matching(path)), None)
 
     def _place_of(self, path: str) -> Place | None:
         """What the side file at this path is for; None for what is no side file."""
