@@ -41,7 +41,7 @@ class Arrival:
         self._fact, self._remembered = fact, remembered
         self._wanted = _published(order, fact)
         self._is_document = order.resource.kind is Kind.INDEX
-        self._store_first = store_first or self._is_document or order.resource.examined
+        self._store_first = store_first or self._is_document or order.resource.examined or order.examine is not None
         self._blob: GrowingBlob | None = None
         self._file: OpenBlob | None = None
         self._failure: StoreFailure | None = None

@@ -260,7 +260,10 @@ class Download:
         try:
             blob = await arrival.commit()
             entry = self._entry_of(blob, reply.headers, reply.url, self._asking.upstream)
-            put = self._kit.catalog.put_stored(entry, blob, remember=order.resource.kind is Kind.ARTIFACT)
+            if order.put is not None:
+                put = order.put(entry, blob)
+            else:
+                put = self._kit.catalog.put_stored(entry, blob, remember=order.resource.kind is Kind.ARTIFACT)
             # Readers of an index wait for it to be stored; those of anything else are being served.
             await (note_down(put, order.subject) if order.resource.kind is Kind.INDEX else put)
         except StoreFailure as failure:
@@ -287,6 +290,8 @@ class Download:
             published=digests,
             package=order.resource.about if version else "",
             version=version,
+            snapshot=order.resource.snapshot,
+            aside_at=now if order.resource.edition else None,
         )
 
     def _version_of_file(self) -> str:

@@ -16,11 +16,13 @@ from entrepot.cache.fields import kept_fields, shown_fields
 from entrepot.cache.flight import Flight, Head, Settled
 from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import negative_lifetime
+from entrepot.cache.groups import Groups, vouch
 from entrepot.cache.indexes import Indexes
-from entrepot.cache.judging import Case, Misses, direct, is_live, open_case, refused, versioned
+from entrepot.cache.judging import Case, Misses, direct, is_live, opened, refused, versioned
 from entrepot.cache.listings import Listings
-from entrepot.cache.naming import check_leaving, sealed
+from entrepot.cache.naming import check_leaving
 from entrepot.cache.order import Kit, Order
+from entrepot.cache.ordering import Orders
 from entrepot.cache.passing import Passing
 from entrepot.cache.patience import first_word
 from entrepot.cache.plan import Gone, Keep, Miss, Serve, Wish, next_step
@@ -58,6 +60,8 @@ class Engine:
         self._passing = Passing(kit)
         self._beginnings = Beginnings(documents, soundness)
         self._standing = Standing(kit, documents, soundness)
+        orders = Orders(documents, flights, soundness, counters)
+        self._groups = Groups(kit, flights, documents, self._standing, orders)
         self._misses = Misses(triggers, kit.fetcher)
         self.absences = Absences(kit.clock)
         self.listings = Listings(kit.catalog)
@@ -78,6 +82,7 @@ class Engine:
             return await self._fetch_index(case, ask)
         valid_until = await self._check(case, ask.as_of, stored_only=ask.wish.stored_only)
         answer = await self._fetch_bytes(case, ask)
+        self._groups.note_reading(case, answer, ask)
         answer.valid_until = valid_until
         return answer
 
@@ -95,35 +100,39 @@ class Engine:
     async def fill(self, repository: Repository, resource: Resource) -> None:
         """Have it stored, whatever a miss gets. Raises what makes that impossible."""
         case = await self._open(repository, resource)
-        repository, resource = case.repository, case.resource
-        entry = self._documents.find_entry(repository, resource)
-        if isinstance(next_step(entry, resource, Wish(), repository.rules, self._kit.clock.now()), Serve):
+        repository = case.repository
+        resource, membership = await self._groups.enter(case, ClientAsk())
+        entry, now = self._documents.find_entry(repository, resource), self._kit.clock.now()
+        if isinstance(next_step(entry, resource, Wish(), repository.rules, now, membership), Serve):
             return
         if resource.kind is Kind.INDEX:
             flight, _ = self._documents.launch(repository, resource, entry)
         else:
             await self._check(case, None, stored_only=False)
             usable = entry if entry is not None and entry.gone_at is None else None
-            flight, _ = self._flights.launch(await self._order(repository, resource, usable, entry))
+            flight, _ = self._flights.launch(await self._groups.order(repository, resource, usable, entry))
         await asyncio.shield(flight.stored)
 
     async def _open(self, repository: Repository, resource: Resource, *, stored_only: bool = False) -> Case:
         """Raises PolicyError."""
-        case = open_case(repository, await versioned(self._documents, repository, resource, stored_only=stored_only))
-        return replace(case, repository=sealed(self._kit.fetcher, case.repository, resource))
+        resource = await versioned(self._documents, repository, resource, stored_only=stored_only)
+        return opened(self._kit.fetcher, repository, resource)
 
     # --- from the store ---------------------------------------------------------------------------------------------
 
     async def _fetch_bytes(self, case: Case, ask: ClientAsk) -> Answer:
-        repository, resource = case.repository, case.resource
+        repository = case.repository
+        resource, membership = await self._groups.enter(case, ask)
         entry = self._documents.find_entry(repository, resource) if case.stored_counts else None
-        step = next_step(entry, resource, ask.wish, repository.rules, self._kit.clock.now())
+        step = next_step(entry, resource, ask.wish, repository.rules, self._kit.clock.now(), membership)
         if isinstance(step, Serve):
             answer = await self._standing.from_entry(repository, resource, step.entry, ask, step.detail)
             if answer is not None:
+                if membership is not None:
+                    vouch(answer, membership)
                 if step.refresh and not self._flights.stopping:
                     # Behind an answer that was given already.
-                    self._flights.launch(await self._order(repository, resource, step.entry, step.entry))
+                    self._flights.launch(await self._groups.order(repository, resource, step.entry, step.entry))
                 return answer
         if beginning := await self._beginnings.find(repository, resource, ask.conditions):
             return beginning
@@ -151,7 +160,7 @@ class Engine:
         self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None, ask: ClientAsk
     ) -> Answer:
         subject = f"{repository.name}/{resource.stored_key}"
-        order = await self._order(repository, resource, entry, seen)
+        order = await self._groups.order(repository, resource, entry, seen)
         if entry is None and order.fact is None:
             self.absences.check(subject)
         try:
@@ -159,30 +168,17 @@ class Engine:
                 return await self._probe(order)
             stand_in = await self._standing.stand_in(repository, resource, seen)
             flight, joined = self._flights.launch(order)
+            if resource.is_root and order.put is not None:
+                return await self._from_renewal(order, flight, joined, stand_in, ask)
             return await self._from_flight(order, flight, joined, stand_in, ask)
         except Absent as error:
-            self.absences.add(subject, error, negative_lifetime(resource, repository.rules))
+            if not resource.snapshot:
+                # A member's absence is of one generation: the catalog tells it.
+                self.absences.add(subject, error, negative_lifetime(resource, repository.rules))
             raise
         except UpstreamFailure as error:
             await self._standing.check_absence(repository, resource, seen, error)
             raise
-
-    async def _order(
-        self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None
-    ) -> Order:
-        fact = await self._documents.stored_fact(repository, resource) if resource.listed_in else None
-
-        return Order(
-            repository=repository,
-            resource=resource,
-            counts=self._counters.of(repository.name),
-            entry=entry if entry is not None and self._soundness.is_there(entry) else None,
-            fact=fact,
-            learn=(lambda: self._documents.learn(repository, resource)) if resource.listed_in else None,
-            seen=seen.validated_at if seen is not None else None,
-            conditional=repository.rules.conditional,
-            store_first=self._flights.is_suspect(f"{repository.name}/{resource.key}"),
-        )
 
     async def _from_flight(
         self, order: Order, flight: Flight, joined: bool, stand_in: Entry | None, ask: ClientAsk
@@ -200,6 +196,25 @@ class Engine:
             entry = head.entry if isinstance(head, Settled) else flight.stored.result()
             return await self._settled(order, entry, trace, ask)
         return await self._growing(order, flight, head, trace, ask)
+
+    async def _from_renewal(
+        self, order: Order, flight: Flight, joined: bool, stand_in: Entry | None, ask: ClientAsk
+    ) -> Answer:
+        """A root: nothing of a new one leaves before its members are here."""
+        trace = Trace(outcome="joined" if joined else "miss", key=order.resource.stored_key, flight=flight)
+        try:
+            landed = await self._groups.landed(order, flight, stand_in)
+        except StoreFailure:
+            head = flight.head.result()
+            if order.entry is None and isinstance(head, Head) and flight.whole:
+                return await self._growing(order, flight, head, trace, ask)
+            raise
+        answer = await self._settled(order, landed.entry, trace, ask)
+        if landed.detail:
+            answer.trace = replace(trace, outcome="stale", detail=landed.detail)
+        elif flight.settled is None:
+            answer.trace = replace(trace, outcome="joined" if joined else "miss")
+        return answer
 
     async def _after_failure(
         self, order: Order, flight: Flight, fallback: Keep | None, error: EntrepotError, ask: ClientAsk

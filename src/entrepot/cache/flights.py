@@ -175,6 +175,7 @@ class Flights:
             stored_at=now,
             validated_at=now,
             gone_at=now,
+            snapshot=order.resource.snapshot,
         )
 
     def _forget(self, order: Order, flight: Flight) -> None:

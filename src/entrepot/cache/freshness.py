@@ -70,7 +70,7 @@ def reclassified(resource: Resource, overrides: Overrides | None) -> Resource:
     change (see `lifetime`)."""
     klass = overrides.klass if overrides is not None else None
     if klass == "immutable" and resource.kind is Kind.SIGNED:
-        return replace(resource, kind=Kind.ARTIFACT)
+        return replace(resource, kind=Kind.ARTIFACT, snapshot="")
     if klass == "mutable" and resource.kind is Kind.ARTIFACT and resource.digest is None:
         return replace(resource, kind=Kind.SIGNED)
     if klass == "immutable" and resource.kind is Kind.INDEX:

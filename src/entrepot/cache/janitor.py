@@ -18,6 +18,8 @@ ORPHAN_SHARE = 0.05
 ORPHANS_ALWAYS = 20
 ABSENCE_AGE = timedelta(days=7)
 ABSENCES_KEPT = 100_000
+ASIDE_AGE = timedelta(hours=1)
+"""For how long a generation of a group stays readable when another one took its place."""
 ABSENCES_EVERY = 300.0
 """Seconds. Between two times as many can be added as upstream answers; afterwards there are ABSENCES_KEPT at most."""
 
@@ -60,6 +62,13 @@ class Janitor:
     async def forget_absences(self) -> None:
         """Stored 404s that are too old, or too many, to be of use."""
         await self._kit.catalog.delete_absences(self._kit.clock.now() - ABSENCE_AGE, ABSENCES_KEPT)
+
+    async def forget_generations(self) -> None:
+        """Members of groups that no client can be in the middle of reading any more, and the bytes that were theirs
+        alone; also those of generations that were never published."""
+        for sha256 in set(await self._kit.catalog.delete_aside(self._kit.clock.now() - ASIDE_AGE)):
+            if not await asyncio.to_thread(self._kit.catalog.is_used, sha256):
+                await self.remove(sha256)
 
     async def remove(self, sha256: str) -> None:
         """First unknown, then unlinked: no new reader is sent to a file that is about to go."""
@@ -148,6 +157,7 @@ class Janitor:
         if now - self._tidied_at >= ABSENCES_EVERY:
             self._tidied_at = now
             await self.forget_absences()
+            await self.forget_generations()
         swept_at = self._kit.blobs.swept_at()
         if not swept_at:
             self._kit.blobs.note_swept(now)

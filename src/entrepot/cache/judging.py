@@ -7,7 +7,7 @@ from entrepot.cache.answer import Answer, Trace
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.documents import Documents
 from entrepot.cache.freshness import reclassified
-from entrepot.cache.naming import check_leaving
+from entrepot.cache.naming import check_leaving, sealed
 from entrepot.cache.order import url_of
 from entrepot.cache.repository import Repository
 from entrepot.contracts.fetcher import Fetcher
@@ -61,6 +61,12 @@ def open_case(repository: Repository, resource: Resource) -> Case:
         direct=verdict.direct,
         stored_counts=not uncacheable,
     )
+
+
+def opened(fetcher: Fetcher, repository: Repository, resource: Resource) -> Case:
+    """The same for a name that not everybody may be told. Raises PolicyRefused or PolicyHidden."""
+    case = open_case(repository, resource)
+    return replace(case, repository=sealed(fetcher, case.repository, resource))
 
 
 def refused(subject: str, refusal: Refusal) -> PolicyError:

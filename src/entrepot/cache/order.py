@@ -1,6 +1,6 @@
 """One download as the engine decided it, and what every download works with."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urljoin
@@ -12,7 +12,7 @@ from entrepot.contracts.blobs import BlobStore, OpenBlob
 from entrepot.contracts.catalog import Catalog
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.fetcher import Fetcher
-from entrepot.model.entry import Entry
+from entrepot.model.entry import Blob, Entry
 from entrepot.model.release import Document, Location
 from entrepot.model.resource import BASE, Resource
 
@@ -54,9 +54,12 @@ class Order:
     learn: Callable[[], Awaitable[FileFact | None]] | None = None
     """Reads the index upstream, where no stored one lists the file."""
     examine: Callable[[OpenBlob, Document], Awaitable[None]] | None = None
-    """Reads a new index before it may replace the stored one. Raises UnreadableIndex."""
+    """Works on what came before it may replace what is stored, or leave: reads a new index, brings the members of a new
+    root. Raises what forbids it."""
     seen: datetime | None = None
     """When the entry was validated that this order was decided on; a later one in the catalog makes it needless."""
+    put: Callable[[Entry, Blob], Coroutine[None, None, None]] | None = None
+    """Makes known what came; None: `put_stored`."""
     method: str = "GET"
     conditional: bool = True
     """Whether `entry` is asked about by its validators; else it only stands by in case upstream fails."""

@@ -19,6 +19,18 @@ class Wish:
     """The client asked for validation; obeyed only with `honour_client_no_cache`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """What a stored member of a group is worth: as much as the generation it is read from."""
+
+    validated_at: datetime
+    """When upstream last vouched for the root."""
+    fresh_until: float
+    """Seconds since the epoch."""
+    detail: str = ""
+    """Why the generation may be used though its root is stale."""
+
+
 @dataclass(frozen=True, slots=True)
 class Serve:
     """Answer from the entry; with `refresh`, ask upstream behind the answer. `detail` says why a stale one may go."""
@@ -53,11 +65,20 @@ class Gone:
 Step = Serve | Validate | Download | Miss | Gone
 
 
-def next_step(entry: Entry | None, resource: Resource, wish: Wish, rules: FreshnessRules, now: datetime) -> Step:
+def next_step(
+    entry: Entry | None,
+    resource: Resource,
+    wish: Wish,
+    rules: FreshnessRules,
+    now: datetime,
+    membership: Membership | None = None,
+) -> Step:
     if entry is None:
         return Miss() if wish.stored_only or rules.network == "offline" else Download()
     if entry.gone_at is not None:
         return _after_gone(entry, (now - entry.gone_at).total_seconds(), resource, wish, rules)
+    if membership is not None and entry.snapshot == resource.snapshot and not entry.expired:
+        return Serve(entry, membership.detail)
     insists = wish.no_cache and rules.honour_client_no_cache
     if is_fresh(entry, resource, rules, now) and not insists:
         return Serve(entry)

@@ -33,9 +33,15 @@ class Repository:
     """Why nobody may be asked; what is stored is served all the same."""
     offline_miss: Literal[404, 504] = 504
     """What is answered offline for what is not stored; 404 only where the repository is declared complete."""
+    _plain: "Repository | None" = None
     _variants: dict[tuple[Overrides | None, str, bool], "Repository"] = field(
         default_factory=dict, compare=False, repr=False
     )
+
+    @property
+    def plain(self) -> "Repository":
+        """Without what the rules for one resource change."""
+        return self._plain or self
 
     def under(self, overrides: Overrides | None, upstream: str = "", *, keep: bool = True) -> "Repository":
         """This repository as a rule changes it: other freshness, one upstream only, nothing kept."""
@@ -49,6 +55,7 @@ class Repository:
                 self,
                 rules=rules if keep else replace(rules, keep=False),
                 upstreams=(upstream,) if upstream else self.upstreams,
+                _plain=self.plain,
                 _variants={},
             )
             if len(self._variants) < MOST_VARIANTS:

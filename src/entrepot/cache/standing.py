@@ -42,13 +42,19 @@ class Standing:
 
     def dated(self, answer: Answer, repository: Repository, resource: Resource, entry: Entry) -> Answer:
         answer.entry = entry
-        now = self._kit.clock.now()
-        rules = repository.rules
-        if is_fresh(entry, resource, rules, now):
-            answer.fresh_until = fresh_until(entry, resource, rules)
-        else:
-            answer.fresh_until = now.timestamp() - stale_for(entry, resource, rules, now)
+        answer.fresh_until = self.fresh_until(repository, resource, entry)
         return answer
+
+    def fresh_until(self, repository: Repository, resource: Resource, entry: Entry) -> float:
+        """Seconds since the epoch; of what is stale, when it began to be."""
+        now, rules = self._kit.clock.now(), repository.rules
+        if is_fresh(entry, resource, rules, now):
+            return fresh_until(entry, resource, rules)
+        return now.timestamp() - stale_for(entry, resource, rules, now)
+
+    def is_there(self, entry: Entry) -> bool:
+        """Whether its bytes are there and unchanged."""
+        return self._soundness.is_there(entry)
 
     def missing(self, repository: Repository, resource: Resource, step: Step) -> EntrepotError:
         """What is said of what is not stored and may not be fetched."""

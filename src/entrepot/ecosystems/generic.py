@@ -7,6 +7,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from entrepot.contracts.ecosystem import Client, Ecosystem, Limits
+from entrepot.ecosystems.generic_groups import read_groups
 from entrepot.ecosystems.generic_options import Place, Rule, read_pins, read_rules, read_side_files, read_unmatched
 from entrepot.ecosystems.generic_sums import read_sums
 from entrepot.errors import BadRequest, MethodRefused, Refused, UnreadableIndex
@@ -42,6 +43,8 @@ class Generic(Ecosystem):
         "checksums": 'Table of path or glob to "sha256:…": files that must have this digest.',
         "side_files": "Where digests are published: templates such as {path}.sha256 or {dir}/SHA256SUMS, or tables "
         "{ path, file } that apply to the paths an expression matches.",
+        "groups": "List of { root, members }: files that are replaced together. An expression for the root with named "
+        "groups, and one for its members in which those stand in braces.",
     }
 
     def __init__(self, options: Mapping[str, object] | None = None, reserved: ReservedNames | None = None) -> None:
@@ -51,6 +54,7 @@ class Generic(Ecosystem):
         self._allows_unmatched = read_unmatched(self.options.get("unmatched", "allow"))
         self._pins = read_pins(self.options.get("checksums", {}))
         self._side_files = read_side_files(self.options.get("side_files", []))
+        self._groups = read_groups(self.options.get("groups", []))
 
     def listing(self, request: Request) -> Listing | None:
         """Never: files have no versions, and any path may be one of the tree."""
@@ -83,9 +87,25 @@ class Generic(Ecosystem):
                 return replace(plain, kind=Kind.PASS)
             case Kind.ARTIFACT if not path.endswith("/"):
                 return replace(plain, kind=Kind.ARTIFACT, listed_in=None if plain.query else self._side_file_of(path))
+            case _ if root := self._root_of(path, plain):
+                return replace(plain, mutable_ttl=rule.mutable_ttl if rule else None, snapshot=_encode(root))
             case _:
                 # A listing changes with every file that comes, also where a rule says that the files do not.
                 return replace(plain, mutable_ttl=rule.mutable_ttl if rule else None)
+
+    def _root_of(self, path: str, plain: Resource) -> str | None:
+        """The root of the group that a mutable file is published with; None for what changes by itself."""
+        if plain.query or path.endswith("/"):
+            return None
+        root = next((found for group in self._groups if (found := group.root_of(path))), None)
+        return root if root and (root == path or self._is_mutable(root)) else None
+
+    def _is_mutable(self, path: str) -> bool:
+        """Whether it is asked about again, and not only in the course of checking other files."""
+        if self._pinned(path) or self._place_of(path):
+            return False
+        rule = self._rule_for(path)
+        return self._allows_unmatched if rule is None else rule.kind is Kind.SIGNED
 
     def _pinned(self, path: str) -> Digest | None:
         return next((pin.digest for pin in self._pins if pin.names(path)), None)

@@ -88,11 +88,11 @@ class Pin:
 
 def read_rules(value: object) -> tuple[Rule, ...]:
     """Raises ConfigError, as do the other readers here."""
-    return tuple(_read_rule(item, f"generic: rules[{number}]") for number, item in enumerate(_list_of(value, "rules")))
+    return tuple(_read_rule(item, f"generic: rules[{number}]") for number, item in enumerate(list_of(value, "rules")))
 
 
 def _read_rule(value: object, subject: str) -> Rule:
-    table = _table_of(value, subject, "path", "class", "mutable_ttl")
+    table = table_of(value, subject, "path", "class", "mutable_ttl")
     kind = _CLASSES.get(str(table.get("class")))
     if kind is None:
         raise ConfigError(f"{subject}: class = {table.get('class')!r}; write one of {', '.join(_CLASSES)}")
@@ -145,7 +145,7 @@ def _read_pin(path: str, value: object) -> Pin:
 
 def read_side_files(value: object) -> tuple[SideFile, ...]:
     found: list[SideFile] = []
-    for number, item in enumerate(_list_of(value, "side_files")):
+    for number, item in enumerate(list_of(value, "side_files")):
         subject = f"generic: side_files[{number}]"
         if found and found[-1].path is None:
             raise ConfigError(
@@ -157,7 +157,7 @@ def read_side_files(value: object) -> tuple[SideFile, ...]:
 
 
 def _read_side_file(value: object, subject: str) -> SideFile:
-    table = _table_of(value, subject, "path", "file")
+    table = table_of(value, subject, "path", "file")
     template = str(table.get("file"))
     names = _PLACEHOLDER.findall(template)
     shape = _PLACEHOLDER.sub("", template)
@@ -181,13 +181,13 @@ def _made_by(template: str) -> re.Pattern[str]:
     return re.compile("".join(_HOLDS[part] if odd % 2 else re.escape(part) for odd, part in enumerate(parts)) + r"\Z")
 
 
-def _list_of(value: object, name: str) -> list[object]:
+def list_of(value: object, name: str) -> list[object]:
     if not isinstance(value, list | tuple):
         raise ConfigError(f"generic: {name} = {value!r} is no list; put it in brackets")
     return list(value)
 
 
-def _table_of(value: object, subject: str, *known: str) -> Mapping[str, object]:
+def table_of(value: object, subject: str, *known: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{subject}: {value!r} is no table; write {{ {known[0]} = … }}")
     unknown = sorted(set(value) - set(known))

@@ -15,12 +15,16 @@ _ANYWHERE = (".*", "^.*", ".+", "^.+")
 _EVERY, _NEVER = r"[\x{0}-\x{10ffff}]", r"[^\x{0}-\x{10ffff}]"
 
 
+class Match(Protocol):
+    def group(self, name: str, /) -> str: ...
+
+
 class Regex(Protocol):
     """A compiled regular expression of RE2: linear time, so without look-around and back-references."""
 
     @property
     def pattern(self) -> str: ...
-    def fullmatch(self, text: str, /) -> object | None: ...
+    def fullmatch(self, text: str, /) -> Match | None: ...
 
 
 def parse_regex(text: str, subject: str) -> Regex:

@@ -55,7 +55,8 @@ class Keeper:
             return
         if isinstance(answer.body, Growing | Streamed) or visit.key[1] or answer.length is None:
             return
-        if mounted.repository.rules.honour_client_no_cache:
+        if mounted.repository.rules.honour_client_no_cache or resource.snapshot:
+            # Of a group, each client gets the generation that it began to read.
             return
         body, blob = _hot_body(answer)
         entry = answer.entry
