@@ -4,165 +4,28 @@ The reference is made directly against the registries that this machine's client
 `npm --before`, and for Go, whose command has no such option, the versions of the list whose date is not later.
 """
 
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-import urllib.error
-import urllib.request
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
 
-from entrepot.config.discovery import discover
-from entrepot.config.machine import Machine
-from entrepot.config.settings import Server
-from entrepot.ecosystems import find_ecosystems
-from tests.live.clients import CLIENTS, SEARCHED, Client
+from tests.live.clients import SEARCHED
 from tests.live.house import House
 from tests.live.namespace import Namespace, free_port
 from tests.live.recorder import Recorder
+from tests.live.resolvers import COMMAND_SECONDS, RESOLVERS, Resolver, UnresolvedError, Versions, read
 
 NAME = "as_of"
 AGE = timedelta(days=730)
-COMMAND_SECONDS = 300.0
-ANSWER_SECONDS = 60.0
-REQUESTS_AT_ONCE = 8
 SHOWN = 4
 """Differences that a cell names."""
-
-Versions = dict[str, str]
-"""What was resolved: packages (for npm with their places in the tree) to versions; for Go, versions to themselves."""
-
-
-class UnresolvedError(Exception):
-    """Nothing was resolved; the text is the client's, or says what the registry lacks."""
-
-
-class Resolver(ABC):
-    """How one client resolves, in dated views and by itself."""
-
-    client: ClassVar[Client]
-    wanted: ClassVar[tuple[str, ...]]
-    """One resolution each: requirements with spaces between them."""
-    command: ClassVar[tuple[str, ...]]
-
-    @abstractmethod
-    def versions(self, project: Path, said: str) -> Versions: ...
-
-    @abstractmethod
-    def at_top(self, wanted: str, versions: Versions) -> str:
-        """The packages that were asked for, with their versions."""
-
-    @abstractmethod
-    def directly(self, wanted: str, moment: datetime, project: Path) -> Versions:
-        """Without us, by the registry's own dates. Raises UnresolvedError."""
-
-    def prepare(self, wanted: str, project: Path) -> None:
-        """Write the project into an empty directory; nothing where the command names what is wanted."""
-
-    def arguments(self, wanted: str) -> list[str]:
-        return list(self.command)
-
-
-class Python(Resolver):
-    client = CLIENTS["uv"]
-    wanted = (
-        "flask",
-        "fastapi[standard]",
-        "requests boto3",
-        "django celery[redis]",
-        "pandas scikit-learn",
-        "jupyterlab",
-        "sphinx mkdocs-material",
-        "black rich pytest",
-    )
-    command = ("uv", "pip", "compile", "-q", "--no-annotate", "--no-header", "-o", "locked.txt", "wanted.in")
-
-    def prepare(self, wanted: str, project: Path) -> None:
-        (project / "wanted.in").write_text("\n".join(wanted.split()) + "\n")
-
-    def versions(self, project: Path, said: str) -> Versions:
-        pins = (line.split(" ;")[0] for line in (project / "locked.txt").read_text().splitlines())
-        return dict(pin.strip().split("==") for pin in pins)
-
-    def at_top(self, wanted: str, versions: Versions) -> str:
-        names = [name.partition("[")[0] for name in wanted.split()]
-        return ", ".join(f"{name} {versions[name]}" for name in names)
-
-    def directly(self, wanted: str, moment: datetime, project: Path) -> Versions:
-        option = ["--exclude-newer", f"{moment:%FT%TZ}"]
-        return _in_the_open(self, wanted, project, option, {"UV_DEFAULT_INDEX": _registry("pypi")})
-
-
-class Node(Resolver):
-    client = CLIENTS["npm"]
-    wanted = ("express", "webpack webpack-cli", "typescript eslint", "jest", "react react-dom", "@babel/core", "vite")
-    command = ("npm", "install", "--package-lock-only", "--no-audit", "--no-fund", "--no-update-notifier")
-
-    def prepare(self, wanted: str, project: Path) -> None:
-        packages = dict.fromkeys(wanted.split(), "*")
-        (project / "package.json").write_text(json.dumps({"name": "app", "version": "1.0.0", "dependencies": packages}))
-
-    def versions(self, project: Path, said: str) -> Versions:
-        packages = json.loads((project / "package-lock.json").read_text())["packages"]
-        return {path: package["version"] for path, package in packages.items() if path}
-
-    def at_top(self, wanted: str, versions: Versions) -> str:
-        return ", ".join(f"{name} {versions[f'node_modules/{name}']}" for name in wanted.split())
-
-    def directly(self, wanted: str, moment: datetime, project: Path) -> Versions:
-        option = [f"--before={moment:%FT%T.000Z}"]
-        return _in_the_open(self, wanted, project, option, {"npm_config_registry": _registry("npm")})
-
-
-class Go(Resolver):
-    client = CLIENTS["go"]
-    wanted = (
-        "github.com/spf13/cobra",
-        "github.com/gin-gonic/gin",
-        "github.com/go-chi/chi/v5",
-        "go.uber.org/zap",
-        "golang.org/x/tools",
-        "google.golang.org/grpc",
-        "gopkg.in/yaml.v3",
-    )
-    # With those that their author retracted: the list is what is compared.
-    command = ("go", "list", "-m", "-retracted", "-versions", "-json")
-    _PSEUDO = re.compile(r"[-.]\d{14}-[0-9a-f]{12}(\+incompatible)?\Z")
-    _RELEASE = re.compile(r"v(\d+)\.(\d+)\.(\d+)\Z")
-
-    def arguments(self, wanted: str) -> list[str]:
-        return [*self.command, wanted]
-
-    def versions(self, project: Path, said: str) -> Versions:
-        listed = json.loads(said[said.index("{") :]).get("Versions", [])
-        return {version: version for version in listed}
-
-    def at_top(self, wanted: str, versions: Versions) -> str:
-        releases = [found for version in versions if (found := self._RELEASE.match(version))]
-        highest = max(releases, key=lambda found: tuple(map(int, found.groups())), default=None)
-        return f"highest {highest[0] if highest else 'none'}"
-
-    def directly(self, wanted: str, moment: datetime, project: Path) -> Versions:
-        place = f"{_registry('golang').rstrip('/')}/{wanted}/@v"
-        listed = [line for line in _fetched(f"{place}/list").decode().split() if not self._PSEUDO.search(line)]
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-            infos = list(pool.map(lambda version: _fetched(f"{place}/{version}.info"), listed))
-        dates = [datetime.fromisoformat(json.loads(info)["Time"]) for info in infos]
-        return {version: version for version, when in zip(listed, dates, strict=True) if when <= moment}
-
-
-RESOLVERS = (Python(), Node(), Go())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -180,7 +43,9 @@ class Row:
 
     @property
     def is_same(self) -> bool:
-        return not isinstance(self.directly, str) and all(found == self.directly for found in self.through.values())
+        if isinstance(self.directly, str) or not self.directly:
+            return False
+        return all(found == self.directly for found in self.through.values())
 
 
 def try_as_of(namespace: Namespace, work: Path) -> list[Row]:
@@ -197,11 +62,19 @@ def try_as_of(namespace: Namespace, work: Path) -> list[Row]:
                     row.through[f"`{mount}/…`"] = _through(row, namespace, house.url + mount, work)
                 row.today = _through(row, namespace, house.url, work)
                 _tell(row)
-        pinned = [f'[repositories.{resolver.client.repository}.cooldown]\nas_of = "{day}"\n' for resolver in RESOLVERS]
-        with House(work / "data", address, port, recorder.url, settings="".join(pinned)) as house:
+        with House(work / "data", address, port, recorder.url, settings=_pinned(day)) as house:
             for row in rows:
                 row.through[f'`as_of = "{day}"`'] = _through(row, namespace, house.url, work)
     return rows
+
+
+def _pinned(day: date) -> str:
+    """Settings that show every repository as of the day, whoever asks."""
+    clients = [resolver.client for resolver in RESOLVERS]
+    return "".join(
+        f'[repositories.{client.repository}]\necosystem = "{client.ecosystem}"\ncooldown.as_of = "{day}"\n'
+        for client in clients
+    )
 
 
 # --- resolving --------------------------------------------------------------------------------------------------------
@@ -225,7 +98,7 @@ def _through(row: Row, namespace: Namespace, url: str, work: Path) -> Versions |
     def run() -> Versions:
         command = resolver.arguments(row.wanted)
         done = namespace.run(command, cwd=project, environment=environment, timeout=COMMAND_SECONDS)
-        return _read(resolver, project, done)
+        return read(resolver, project, done)
 
     with _project(resolver, row.wanted, work) as project:
         environment = {
@@ -235,37 +108,6 @@ def _through(row: Row, namespace: Namespace, url: str, work: Path) -> Versions |
             **resolver.client.environment(url, namespace.outside),
         }
         return _or_why(run)
-
-
-def _in_the_open(
-    resolver: Resolver, wanted: str, project: Path, option: list[str], variables: Mapping[str, str]
-) -> Versions:
-    """By the client itself, with its option, against the registry. Raises UnresolvedError."""
-    command = [*resolver.arguments(wanted), *option]
-    environment = {
-        **os.environ,
-        "PATH": os.pathsep.join((*SEARCHED, os.environ["PATH"])),
-        "HOME": str(project / "home"),
-        **resolver.client.variables,
-        **variables,
-    }
-    done = subprocess.run(
-        command,
-        cwd=project,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
-    return _read(resolver, project, done)
-
-
-def _read(resolver: Resolver, project: Path, done: subprocess.CompletedProcess[str]) -> Versions:
-    if done.returncode:
-        raise UnresolvedError(" ".join(done.stdout.split())[-300:])
-    return resolver.versions(project, done.stdout)
 
 
 def _or_why(resolve: Callable[[], Versions]) -> Versions | str:
@@ -286,30 +128,12 @@ def _project(resolver: Resolver, wanted: str, work: Path) -> Iterator[Path]:
         yield project
 
 
-def _registry(ecosystem: str) -> str:
-    """Where this machine's clients get their packages."""
-    machine = Machine(environment=os.environ, directory=Path.cwd())
-    found = discover(find_ecosystems()[ecosystem], Server(), machine)
-    if found is None:
-        raise UnresolvedError(f"nothing on this machine tells where {ecosystem} packages come from")
-    return found.addresses[0]
-
-
-def _fetched(url: str) -> bytes:
-    try:
-        with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:
-            body: bytes = answer.read()
-            return body
-    except urllib.error.URLError as error:
-        raise UnresolvedError(f"…/{'/'.join(url.rsplit('/', 3)[1:])}: {error}") from error
-
-
 # --- telling ----------------------------------------------------------------------------------------------------------
 
 
 def markdown(rows: list[Row]) -> str:
     ways = list(rows[0].through)
-    columns = ["client", "asked for", "directly, with its own option", *ways, "without a date", "bar", "verdict"]
+    columns = ["client", "asked for", "directly", *ways, "without a date", "bar", "verdict"]
     lines = [
         f"### As of {rows[0].day}: real registries, resolved directly and through us",
         "",
