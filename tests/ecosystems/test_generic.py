@@ -124,6 +124,20 @@ def test_a_path_that_nothing_names_is_refused_where_the_repository_says_so() -> 
         ({"side_files": ["{path}.sha256", "{dir}/SHA256SUMS"]}, "never reached"),
         ({"side_files": [{"path": "/a", "template": "{path}.x"}]}, "unknown key"),
         ({"side_files": [1]}, r"side_files\[0\]"),
+        ({"groups": {}}, "groups"),
+        ({"groups": [{"root": "/a"}]}, r"groups\[0\]: members = None"),
+        ({"groups": [{"root": "/a", "members": "/b", "ttl": 1}]}, "unknown key 'ttl'"),
+        ({"groups": [{"root": "/(a", "members": "/b"}]}, r"groups\[0\]: root: .*RE2"),
+        ({"groups": [{"root": "/a", "members": "/b("}]}, r"groups\[0\]: members: .*RE2"),
+        ({"groups": [{"root": "/a", "members": "/b(?!c)"}]}, "look-around"),
+        ({"groups": [{"root": "a/root", "members": "/b"}]}, "paths begin with a slash"),
+        ({"groups": [{"root": "/a.xml", "members": "/b"}]}, r"'\.xml' of '/a\.xml' is no plain text"),
+        ({"groups": [{"root": "/(a|b)/root", "members": "/a/.*"}]}, "no plain text"),
+        ({"groups": [{"root": r"/\w+/root", "members": "/a/.*"}]}, "no plain text"),
+        ({"groups": [{"root": "(?P<base>.*)/root", "members": "/b"}]}, "once in braces; that is {base}"),
+        ({"groups": [{"root": "(?P<base>.*)/root", "members": "{bas}/b"}]}, "once in braces; that is {base}"),
+        ({"groups": [{"root": "(?P<base>.*)/root", "members": "{base}/{base}/b"}]}, "once in braces"),
+        ({"groups": [{"root": "/root", "members": "{base}/b"}]}, "root has no named group"),
     ],
 )
 def test_a_setting_that_cannot_work_stops_the_start_and_is_named(options: dict[str, object], complaint: str) -> None:
@@ -137,6 +151,65 @@ def test_a_setting_that_cannot_work_stops_the_start_and_is_named(options: dict[s
 def test_a_lifetime_is_seconds_or_a_duration(written: object, seconds: float) -> None:
     options: dict[str, object] = {"rules": [{"path": "/a", "class": "mutable", "mutable_ttl": written}]}
     assert route("a", options).mutable_ttl == seconds
+
+
+# ----------------------------------------------------------------------------------------------------------- groups
+
+RPM: dict[str, object] = {"root": r"(?P<base>.*)/repodata/repomd\.xml", "members": "{base}/repodata/.*"}
+APT: dict[str, object] = {
+    "root": r"(?P<base>/[^/]+)/dists/(?P<suite>[a-z()\])]+)/InRelease",
+    "members": r"{base}/dists/{suite}/[\x{61}-z]{4,9}/.*\p{L}",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "snapshot"),
+    [
+        ("f/41/repodata/repomd.xml", "f/41/repodata/repomd.xml"),
+        ("f/41/repodata/primary.xml.gz", "f/41/repodata/repomd.xml"),
+        ("f/a%20b/repodata/primary.xml.gz", "f/a%20b/repodata/repomd.xml"),
+        ("repodata/primary.xml.gz", "repodata/repomd.xml"),
+        ("f/repodata/", ""),
+        ("f/repodata/repomdxxml", "f/repodata/repomd.xml"),
+        ("f/packages/a.rpm", ""),
+        ("debian/dists/stable/main/Packages", "debian/dists/stable/InRelease"),
+        ("debian/dists/stable/abc/Packages", ""),
+        ("debian/dists/stable/main/Packages.1", ""),
+        ("debian/pool/a.deb", ""),
+    ],
+)
+def test_a_member_tells_its_root_by_its_path(path: str, snapshot: str) -> None:
+    resource = route(path, {"groups": [RPM, APT]})
+    assert resource.snapshot == snapshot
+    assert resource.is_root == (snapshot == path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rules": [{"path": r".*/primary\.xml\.gz", "class": "immutable"}]},
+        {"rules": [{"path": r".*/primary\.xml\.gz", "class": "uncacheable"}]},
+        {"rules": [{"path": r".*/repomd\.xml", "class": "immutable"}]},
+        {"rules": [{"path": r".*/primary\.xml\.gz", "class": "mutable"}], "unmatched": "deny"},
+        {"checksums": {"/f/repodata/repomd.xml": f"sha256:{SHA256}"}},
+        {"side_files": ["{dir}/repomd.xml"]},
+        {"side_files": ["{dir}/primary.xml.gz"]},
+    ],
+)
+def test_only_what_changes_together_with_its_root_is_in_its_group(options: dict[str, object]) -> None:
+    member = "f/repodata/primary.xml.gz"
+    assert route(member, {**options, "groups": [RPM]}).snapshot == ""
+    assert route(member, {"groups": [RPM]}).snapshot == "f/repodata/repomd.xml"
+
+
+def test_a_path_with_a_query_is_in_no_group() -> None:
+    assert route("f/repodata/primary.xml.gz", {"groups": [RPM]}, "a=1").snapshot == ""
+
+
+def test_members_keep_the_lifetime_of_their_rule_for_when_their_root_is_not_stored() -> None:
+    rules = [{"path": "/f/.*", "class": "mutable", "mutable_ttl": "1h"}]
+    resource = route("f/repodata/primary.xml.gz", {"rules": rules, "groups": [RPM]})
+    assert (resource.snapshot, resource.mutable_ttl) == ("f/repodata/repomd.xml", 3600.0)
 
 
 # ---------------------------------------------------------------------------------------------------------- digests
