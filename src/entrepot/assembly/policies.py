@@ -158,14 +158,16 @@ class _Maker:
         """None where no version can be too young."""
         settings, general = self._settings.cooldown, self._blueprint.settings.cooldown.default
         default = general if settings.default is None else settings.default
+        # Read in any case: what cannot be read stops the start also where nothing is too young.
+        packages, exceptions = tuple(self._ages()), tuple(self._exemptions())
         if not (default or any(settings.packages.values()) or settings.as_of):
             return None
         own = _Place(self._blueprint.sources.nearest(("cooldown", "default")), "cooldown.default")
         return Cooldown(
             default=default,
             rule=(own if settings.default is None else self._place("cooldown", "default")).rule,
-            packages=tuple(self._ages()),
-            exceptions=tuple(self._exemptions()),
+            packages=packages,
+            exceptions=exceptions,
             unknown_date=settings.unknown_date,
             baseline=settings.baseline,
             as_of=settings.as_of,

@@ -181,7 +181,10 @@ def parse_glob(pattern: str, subject: str) -> Glob:
             token, rest = _take_token(rest)
             tokens.append(token)
     except IndexError as error:
-        raise ConfigError(f"{subject}: {pattern!r} is no glob: a class or an escape in it has no end") from error
+        raise ConfigError(
+            f"{subject}: {pattern!r} is no glob: a class or an escape in it has no end; close it with ], or write \\ "
+            "before a character that is meant itself"
+        ) from error
     if not tokens:
         raise ConfigError(f"{subject}: an empty glob matches nothing; remove it")
     return Glob(pattern, tuple(tokens))
