@@ -1,10 +1,12 @@
 """`[[repositories.NAME.groups]]`: what stands there reaches the ecosystem, and mistakes are told with their line."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from entrepot.config.load import load
+from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.ecosystems.generic import Generic
 from entrepot.errors import ConfigError
 from entrepot.model.resource import Request, Resource
@@ -12,7 +14,7 @@ from tests.config.shelf import ECOSYSTEMS
 
 FILES = '[repositories.f]\necosystem = "generic"\nupstreams = ["https://files.example"]\n'
 GOOD = "[[repositories.f.groups]]\nroot = '(?P<base>.*)/repomd\\.xml'\nmembers = '{base}/.*'\n"
-KINDS = {**ECOSYSTEMS, "generic": Generic}
+KINDS: Mapping[str, type[Ecosystem]] = {**ECOSYSTEMS, "generic": Generic}
 
 
 def write(directory: Path, text: str) -> Path:
