@@ -36,6 +36,8 @@ async def versioned(
 ) -> Resource:
     """The resource with its version, where rules depend on that and the index alone tells it. No upstream is asked
     where the mode itself forbids that. Raises what makes the index unreadable."""
+    if resource.version or resource.listed_in is None:
+        return resource  # It has one, or no index that could tell it.
     verdict = repository.gate.decide(resource)
     if not verdict.unversioned:
         return resource
