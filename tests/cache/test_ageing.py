@@ -422,8 +422,28 @@ async def test_files_are_refused_without_anybody_having_read_the_index(npm: Plac
     assert await pypi.refusal("files/left/files/left-1.0.0.tar.gz") == ""
 
 
-async def test_what_no_index_lists_and_nobody_stored_is_left_to_upstream(npm: Place) -> None:
-    assert await npm.refusal("left/-/left-9.0.0.tgz") == ""
+@pytest.mark.parametrize("mode", [Mode.SYNC, Mode.REDIRECT])
+async def test_what_no_index_lists_and_nobody_stored_is_absent_before_anybody_is_sent_for_it(
+    npm: Place, mode: Mode
+) -> None:
+    there = npm.under(Gate(cooldown=COOLDOWN, download=Download(mode=mode, redirect_url="https://elsewhere.example")))
+    npm.works.fetcher.on("left/-/left-9.0.0.tgz", page(b"young"))
+    with pytest.raises(Absent, match="not listed"):
+        await there.get("left/-/left-9.0.0.tgz")
+    assert npm.works.fetcher.asked("left/-/left-9.0.0.tgz") == []
+
+
+@pytest.mark.parametrize(
+    ("cooldown", "as_of", "latest"), [(COOLDOWN, None, "1.1.0"), (None, ago(100), "1.0.0")], ids=["cooldown", "as_of"]
+)
+async def test_an_index_is_not_redirected_to_where_nobody_leaves_out_what_is_too_young(
+    npm: Place, cooldown: Cooldown | None, as_of: datetime | None, latest: str
+) -> None:
+    elsewhere = Download(mode=Mode.REDIRECT, redirect_url="https://elsewhere.example")
+    assert (await npm.under(Gate(download=elsewhere)).answer("left")).status == 302
+    there = npm.under(Gate(cooldown=cooldown, download=elsewhere))
+    assert (await there.json("left", as_of=as_of))["dist-tags"] == {"latest": latest}
+    assert (await there.answer("left/-/left-1.0.0.tgz", as_of=as_of)).status == 302
 
 
 async def test_a_stored_file_that_no_index_lists_any_more_has_no_date(npm: Place) -> None:

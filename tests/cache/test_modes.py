@@ -1,11 +1,15 @@
 """What a miss gets: download modes, refusals, network modes, and stores that are filled behind (ATH-01, 02, 08, 10)."""
 
+import json
+
 import pytest
 
 from entrepot.cache.freshness import FreshnessRules
 from entrepot.cache.plan import Wish
 from entrepot.errors import Absent, NotCached, NotYet, PolicyRefused, Unreachable, Withheld
+from entrepot.model.versions import NATURAL
 from entrepot.policy.gate import Gate
+from entrepot.policy.hcl import Surroundings, parse_download_file
 from entrepot.policy.verdict import Download, Mode
 from tests.cache.works import RecordedTriggers, Works, body_of, listing, page
 
@@ -79,6 +83,36 @@ async def test_a_redirect_keeps_the_query_of_its_base(works: Works) -> None:
     download = Download(mode=Mode.REDIRECT, redirect_url="https://elsewhere.example/?token=1")
     answer = await works.sibling(gate=Gate(download=download)).fetch("loose/a")
     assert dict(answer.headers)["location"] == "https://elsewhere.example/loose/a?token=1"
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        Gate(download=Download(mode=Mode.REDIRECT, redirect_url=ELSEWHERE)),
+        Gate(
+            file=parse_download_file(
+                f'mode = "sync"\nfilter "pkg" {{\nmode = "direct"\ndownloadURL = "{ELSEWHERE}"\n}}',
+                "f",
+                Surroundings(order=NATURAL),
+            )
+        ),
+    ],
+)
+async def test_nobody_is_sent_to_another_host_because_a_client_named_it(works: Works, gate: Gate) -> None:
+    works.fetcher.on("pkg/", page(json.dumps({"a": f"{'0' * 64}@files.example"}).encode()))
+    other = works.sibling(gate=gate)
+    with pytest.raises(Absent, match="not listed"):
+        await other.fetch("-/evil.example/pkg/a")
+    answer = await other.fetch("-/files.example/pkg/a")
+    assert dict(answer.headers)["location"] == "https://files.example/pkg/a"
+
+
+async def test_what_passes_is_not_asked_of_upstream_where_nothing_is_fetched(works: Works) -> None:
+    works.fetcher.on("pass/a", page(BODY))
+    other = _works(works, Mode.NONE)
+    with pytest.raises(Withheld, match="the test"):
+        await other.fetch("pass/a")
+    assert works.fetcher.asks == []
 
 
 async def test_what_is_denied_is_not_served_from_the_store_either(works: Works) -> None:

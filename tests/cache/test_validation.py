@@ -10,7 +10,7 @@ from entrepot.cache.validation import MOST_REMEMBERED, Judgement, Validation
 from entrepot.contracts.validator import Inquiry, Ruling
 from entrepot.ecosystems.golang import Golang
 from entrepot.ecosystems.npm import Npm
-from entrepot.errors import Unreachable
+from entrepot.errors import Absent, Unreachable
 from entrepot.model.resource import Request, Resource
 from tests.cache.works import Works, listing, page, until
 
@@ -185,10 +185,11 @@ async def test_while_no_index_tells_the_version_nothing_is_served(works: Works) 
     assert bench.judge.asked == []
 
 
-async def test_a_file_that_no_index_lists_is_nothing_to_ask_about_unless_it_is_stored(works: Works) -> None:
+async def test_a_file_that_no_index_lists_is_absent_unless_it_is_stored(works: Works) -> None:
     bench = bench_of(works)
     works.fetcher.on("pkg/", page(listing(a=b"bytes")))
-    assert (await bench.ask("pkg/b")).refusal is None
+    with pytest.raises(Absent, match="not listed"):
+        await bench.ask("pkg/b")
     works.fetcher.on("pkg/a", page(b"bytes"))
     await works.get("pkg/a")
     await works.settle()

@@ -183,8 +183,11 @@ class Ages:
         if fact is None and not stored_only:
             fact = await self._documents.learn(repository, resource)
         if fact is None:
-            # Upstream will be asked about it, or not be; only what is stored could go out although nobody lists it.
+            # Only what is stored could go out although nobody lists it.
             if self._stored(repository, resource) is None:
+                if resource.must_be_listed and not stored_only:
+                    # Who reads the index once more, a moment later, may find it there, and nobody asked for its age.
+                    raise Absent(f"{repository.name}/{resource.key} (not listed in its index)")
                 return None
             fact = FileFact("", "", package=resource.about, version=resource.version)
         dated = Dated(published=fact.published, source="registry")

@@ -18,7 +18,17 @@ from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import negative_lifetime
 from entrepot.cache.groups import Groups, vouch
 from entrepot.cache.indexes import Indexes
-from entrepot.cache.judging import Case, Misses, direct, is_live, opened, refused, versioned
+from entrepot.cache.judging import (
+    Case,
+    Misses,
+    check_listed,
+    check_passing,
+    direct,
+    is_live,
+    opened,
+    refused,
+    versioned,
+)
 from entrepot.cache.listings import Listings
 from entrepot.cache.naming import check_leaving
 from entrepot.cache.order import Kit, Order
@@ -71,9 +81,11 @@ class Engine:
         stored_only = resource.cached_only or ask.wish.stored_only or repository.rules.network == "offline"
         case = await self._open(repository, resource, stored_only=stored_only)
         if case.direct:
+            await check_listed(self._documents, case)
             check_leaving(self._kit.fetcher, case.repository, resource, case.direct)
             return direct(case)
         if resource.kind is Kind.PASS:
+            check_passing(case)
             counts = self._counters.of(repository.name)
             return await self._passing.forward(case.repository, resource, ask.method, ask.headers, ask.body, counts)
         if stored_only:
@@ -141,6 +153,8 @@ class Engine:
             raise self._standing.missing(repository, resource, step)
         usable = entry if entry is not None and entry.gone_at is None else None
         if usable is None:
+            if case.download.mode.redirects:
+                await check_listed(self._documents, case)
             answer = self._misses.answer(case, ask)
             if answer is not None:
                 return answer

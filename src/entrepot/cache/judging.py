@@ -12,8 +12,8 @@ from entrepot.cache.order import url_of
 from entrepot.cache.repository import Repository
 from entrepot.contracts.fetcher import Fetcher
 from entrepot.contracts.triggers import Trigger, Triggers
-from entrepot.errors import NotYet, PolicyError, PolicyHidden, PolicyRefused, PolicyUnknown, Withheld
-from entrepot.model.resource import Kind, Resource
+from entrepot.errors import Absent, NotYet, PolicyError, PolicyHidden, PolicyRefused, PolicyUnknown, Withheld
+from entrepot.model.resource import BASE, Kind, Resource
 from entrepot.policy.verdict import Download, Mode, Refusal
 
 
@@ -81,6 +81,28 @@ def refused(subject: str, refusal: Refusal) -> PolicyError:
             return PolicyRefused(subject, refusal.reason, refusal.rule)
 
 
+async def check_listed(documents: Documents, case: Case) -> None:
+    """Before a client is sent to a host that only its own word names. Raises Absent where no index lists the file
+    there, and what makes the index unreadable."""
+    repository, resource = case.repository, case.resource
+    if resource.origin == BASE:
+        return
+    fact = await documents.stored_fact(repository, resource) or await documents.learn(repository, resource)
+    if fact is None:
+        raise Absent(f"{repository.name}/{resource.key} (not listed in its index)")
+
+
+def check_passing(case: Case) -> None:
+    """What passes is never stored, so each request for it is a miss. Raises Withheld."""
+    if case.download.mode is Mode.NONE:
+        raise _withheld(case)
+
+
+def _withheld(case: Case) -> Withheld:
+    subject = f"{case.repository.name}/{case.resource.key}"
+    return Withheld(f"{subject}: not stored, and it is not fetched ({case.download.rule})")
+
+
 class Misses:
     """What a client gets for what is not stored, where it is not simply fetched."""
 
@@ -90,6 +112,8 @@ class Misses:
     def answer(self, case: Case, ask: ClientAsk) -> Answer | None:
         """The answer that the download mode gives; None: fetch it now. Raises NotYet, Withheld, PolicyRefused."""
         subject, download = f"{case.repository.name}/{case.resource.key}", case.download
+        if download.mode.redirects and _shows_ages(case, ask):
+            return None
         if download.mode.redirects:
             check_leaving(self._fetcher, case.repository, case.resource, download.redirect_url)
         if download.mode.fills:
@@ -100,7 +124,7 @@ class Misses:
             case Mode.ASYNC:
                 raise NotYet(f"{subject}: not stored yet; it is being fetched ({download.rule})")
             case Mode.NONE:
-                raise Withheld(f"{subject}: not stored, and it is not fetched ({download.rule})")
+                raise _withheld(case)
         return None
 
     def trigger(self, case: Case, ask: ClientAsk) -> None:
@@ -114,6 +138,12 @@ class Misses:
                 authenticated=ask.authenticated,
             )
         )
+
+
+def _shows_ages(case: Case, ask: ClientAsk) -> bool:
+    """Whether it is an index that shows only what is old enough: elsewhere nobody would leave out the rest."""
+    dated = ask.as_of is not None or case.repository.gate.cooldown is not None
+    return case.resource.kind is Kind.INDEX and dated
 
 
 def redirect(download: Download, resource: Resource) -> Answer:

@@ -10,6 +10,7 @@ from entrepot.cache.documents import Documents
 from entrepot.cache.repository import Repository
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.validator import Inquiry, Ruling, Validator
+from entrepot.errors import Absent
 from entrepot.model.resource import Kind, Resource
 from entrepot.policy.verdict import Refusal
 
@@ -75,10 +76,10 @@ class Validation:
             return entry.version
         fact = await self._documents.stored_fact(repository, resource)
         fact = fact or await self._documents.learn(repository, resource)
-        if fact is not None:
-            return fact.version
-        # What no index lists and nobody has stored is going to be answered 404.
-        return None if entry is None else ""
+        if fact is None and entry is None:
+            # Who reads the index once more, a moment later, may find it there, and nobody asked about it.
+            raise Absent(f"{repository.name}/{resource.key} (not listed in its index)")
+        return fact.version if fact is not None else ""
 
     def _ask(self, validator: Validator, inquiry: Inquiry) -> "asyncio.Future[Judgement]":
         """Once for all who want to know; whoever leaves stops nothing."""
