@@ -1,12 +1,13 @@
 """A group of files on the wire, with one worker and with two: what clients get while upstream moves on."""
 
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from tests.faults.served import Served
-from tests.integration.test_serving import Entrepot, eventually
+from tests.integration.test_serving import Entrepot, control, eventually
 from tests.rogue import Page, Rogue, answers
 
 CONFIG = """
@@ -46,3 +47,34 @@ def test_mut_13_clients_see_a_new_root_with_its_members_or_the_old_ones(entrepot
     entrepot.origin.disturb(MEMBER, answers(500))
     for _ in range(10):
         assert [entrepot.get(path).body for path in (ROOT, MEMBER)] == [b"new", b"new"]
+
+
+def get_from(address: str, served: Served, path: str) -> bytes:
+    """What a client of this address gets."""
+    connection = HTTPConnection(*served.address, source_address=(address, 0), timeout=30)
+    try:
+        connection.request("GET", f"/files{path}")
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def test_mut_13_each_client_reads_on_in_the_generation_it_began(tmp_path: Path) -> None:
+    config = CONFIG.replace('mutable_ttl = "0"', 'mutable_ttl = "1h"')
+    first, second = "127.0.0.2", "127.0.0.3"
+    with Rogue() as origin, Served(tmp_path, config.format(base=origin.base)) as served:
+        entrepot = Entrepot(served, origin)
+        for path in (ROOT, MEMBER):
+            origin.serve(path, Page(body=b"old"))
+            assert entrepot.get(path).body == b"old"
+            assert entrepot.stores(path)
+        for path in (ROOT, MEMBER):
+            origin.serve(path, Page(body=b"new"))
+        assert get_from(first, served, ROOT) == b"old"
+        control(entrepot, "invalidate", f"files{ROOT}")
+        assert get_from(second, served, ROOT) == b"new"
+        for _ in range(3):
+            assert get_from(first, served, MEMBER) == b"old"
+            assert get_from(second, served, MEMBER) == b"new"
+        assert get_from(first, served, ROOT) == b"new"
+        assert get_from(first, served, MEMBER) == b"new"

@@ -87,7 +87,10 @@ class Explainer:
         facts["age of the version"] = await self._age(case, as_of)
         entry = self._documents.find_entry(case.repository, case.resource)
         facts["stored"] = self._stored(entry)
-        if entry is not None and entry.gone_at is None:
+        facts |= self._group(case)
+        if _follows(case, entry):
+            facts["freshness"] = "as long as its root"
+        elif entry is not None and entry.gone_at is None:
             facts["freshness"] = self._freshness(case, entry)
         facts |= self._lease(case)
         return facts | {"now": await self._now(case, entry, as_of)}
@@ -132,12 +135,25 @@ class Explainer:
         ended = f"failed {lease.failures} times: {lease.result}" if lease.failures else "done"
         return {"fill": f"{ended}; not again before {_text(lease.not_before)}"}
 
+    def _group(self, case: Case) -> Facts:
+        resource = case.resource
+        if not resource.snapshot:
+            return {}
+        role = "its root" if resource.is_root else f"a member; its root is {resource.snapshot}"
+        current = self._kit.catalog.generation_of(case.repository.name, resource.snapshot)
+        if current is None:
+            return {"group": f"{role}; nothing was published yet"}
+        return {"group": f"{role}; generation {current.number}, published at {_text(current.published_at)}"}
+
     async def _now(self, case: Case, entry: Entry | None, as_of: datetime | None) -> str:
         refusal = await self._ages.refusal(case.repository, case.resource, as_of)
         if refusal is not None:
             return f"refused with {refusal.status}: {refusal.reason} ({refusal.rule})"
         if case.direct:
             return f"sent to {case.direct}"
+        if _follows(case, entry):
+            root = f"{case.repository.name}/{case.resource.snapshot}"
+            return f"served from the store if its root may be: explain {root} tells"
         wish = Wish(stored_only=case.resource.cached_only)
         step = next_step(entry, case.resource, wish, case.repository.rules, self._kit.clock.now())
         return _step_text(step, case)
@@ -173,6 +189,13 @@ def _mode_of(verdict: Verdict) -> str:
     target = f" to {download.redirect_url} with {download.redirect_status}" if download.mode.redirects else ""
     upstream = f" from {download.upstream}" if download.upstream else ""
     return f"{download.mode}{target}{upstream} ({download.rule})"
+
+
+def _follows(case: Case, entry: Entry | None) -> bool:
+    """Whether what is stored is a member of a group, which has no freshness of its own."""
+    if entry is None or entry.gone_at is not None or entry.expired or case.resource.is_root:
+        return False
+    return entry.snapshot == case.resource.snapshot != ""
 
 
 def _step_text(step: Step, case: Case) -> str:
