@@ -27,8 +27,8 @@ MEASURES: dict[str, Callable[[Effort], list[Table]]] = {
     "startup": startup.measure,
     "rules": rules.measure,
 }
-CAMPAIGNS = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size")
-BY_DEFAULT = (*MEASURES, "catalog_size")
+CAMPAIGNS = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules")
+BY_DEFAULT = (*MEASURES, "catalog_size", "many_rules")
 
 
 def main(arguments: list[str]) -> int:

@@ -60,10 +60,10 @@ def _microseconds(gate: Gate, resources: list[Resource]) -> list[float]:
 def _rule(chance: random.Random, number: int) -> Rule:
     word, short = _word(chance, 6), _word(chance, 3)
     path = (
-        f"@{_scope(number)}/.*-[0-9]+\\.[0-9]+.*\\.tgz",
+        f"/@{_scope(number)}/.*-[0-9]+\\.[0-9]+.*\\.tgz",
         f".*/{word}/refs/tags/.*",
         f".*{word}.*",
-        f"(?i:{word}/.*\\.(zip|gz)|{short}/(a|b)+/.*[0-9]{{4}}-[0-9]{{2}})",
+        f"/(?i:{word}/.*\\.(zip|gz)|{short}/(a|b)+/.*[0-9]{{4}}-[0-9]{{2}})",
     )[number // 2 % 4]
     glob = (f"@{_scope(number)}", f"{word}-*", f"@{word}/*", f"{short}?[a-m]*")[number // 2 % 4]
     selector = Selector(

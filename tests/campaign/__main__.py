@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-NAMES = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size")
+NAMES = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules")
 
 
 def main(arguments: list[str]) -> int:

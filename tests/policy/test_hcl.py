@@ -230,7 +230,8 @@ def test_package_urls_and_other_ecosystems_work_too() -> None:
         (
             'mode="sync"\ndownload "[]a]" { mode="none" }',
             (
-                '2: \'[]a]\' is no glob: a class or an escape in it has no end\n    download "[]a]" { mode="none" }\n'
+                "2: '[]a]' is no glob: a class or an escape in it has no end; close it with ], or write \\ before a "
+                'character that is meant itself\n    download "[]a]" { mode="none" }\n'
                 "             ^^^^^^"
             ),
         ),

@@ -53,9 +53,10 @@ class RegexSet:
     def matching(self, text: str) -> list[int]:
         """The positions of those that match the whole text, in order."""
         found: list[int] = []
+        encoded = text.encode()
         for part in self._parts:
-            found += part.matching(text)
-        return sorted(found)
+            found += part.matching(text, encoded)
+        return sorted(found) if found else found
 
 
 class _Part:
@@ -65,18 +66,21 @@ class _Part:
         self._numbers, self._expressions = numbers, expressions
         # The last one always matches: where it is not found, the engine had too little memory to look.
         self._set = _compile_set([*(one.pattern for one in expressions), "(?s:.*)"])
+        self._nothing = [len(numbers)]
 
-    def matching(self, text: str) -> list[int]:
+    def matching(self, text: str, encoded: bytes) -> list[int]:
+        found = self._set.Match(encoded) if self._set is not None else None
+        if found == self._nothing:
+            return []
         last = len(self._numbers)
-        found = self._set.Match(text) if self._set is not None else None
         if not found or last not in found:
             each = zip(self._numbers, self._expressions, strict=True)
             return [number for number, expression in each if expression.fullmatch(text) is not None]
-        return [self._numbers[position] for position in found if position != last] if len(found) > 1 else []
+        return [self._numbers[position] for position in found if position != last]
 
 
 class _Set(Protocol):
-    def Match(self, text: str, /) -> list[int] | None: ...  # noqa: N802 - its name in RE2
+    def Match(self, text: bytes, /) -> list[int] | None: ...  # noqa: N802 - its name in RE2
 
 
 def _compile_set(expressions: Iterable[str]) -> _Set | None:

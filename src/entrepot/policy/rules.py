@@ -82,8 +82,10 @@ class RuleBook:
 
     def _among(self, package: str, by_path: list[int]) -> list[Rule]:
         """The rules that speak of a package in some version, where of those with a path only these do."""
-        known = set(by_path)
         found = [self._by_package[one] for one in self._packages.matching(package)]
+        if not (found or by_path or self._by_neither):
+            return []
+        known = set(by_path)
         numbers = [one for one in found if one in known or not self.rules[one].selector.path]
         numbers += [one for one in by_path if not self.rules[one].selector.package]
         rules = [self.rules[number] for number in sorted(numbers + self._by_neither)]
