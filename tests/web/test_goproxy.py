@@ -12,6 +12,8 @@ import pytest
 from entrepot.contracts.ecosystem import Limits
 from entrepot.ecosystems.golang import Golang
 from entrepot.errors import BodyCut, EntrepotError, Unreachable, UpstreamBusy, UpstreamTimeout
+from entrepot.policy.cooldown import Cooldown
+from entrepot.policy.gate import Gate
 from tests.cache.works import Works, page, works_in
 from tests.fakes import Reply
 from tests.web.front import Front, Got
@@ -259,3 +261,17 @@ async def test_gop_12_the_parents_of_a_path_are_asked_for_once(go: Front) -> Non
         assert [(await got(go, path)).status for path in parents] == [404, 404, 404]
         go.works.clock.advance(5)
     assert [asked(go, path) for path in parents] == [1, 1, 1]
+
+
+async def test_what_is_shown_to_who_forbids_contact_is_shown_to_nobody_else(go: Front, tmp_path: Path) -> None:
+    await got(go, LIST)
+    works = go.works.sibling()
+    # The dates of the list are not here yet.
+    works.shelf = replace(go.works.shelf, gate=Gate(cooldown=Cooldown(default=86400.0)))
+    aged = Front(works, tmp_path / "aged")
+    try:
+        assert (await got(aged, LIST, disable_module_fetch="true")).body == b""
+        assert (await got(aged, LIST, cache_control="only-if-cached")).body == b""
+        assert (await got(aged, LIST)).body == FILES[LIST]
+    finally:
+        aged.close()

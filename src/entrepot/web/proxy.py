@@ -30,7 +30,7 @@ from entrepot.web.mounts import Mounted, find_mount
 from entrepot.web.mute import telling_address, without_words
 from entrepot.web.sending import Send, Sender
 from entrepot.web.tokens import CHALLENGE, HINT, Guard, Principal, kept_private
-from entrepot.web.visit import Receive, Visit, ask_of, headers_of, read_body
+from entrepot.web.visit import Receive, Visit, ask_of, headers_of, is_cached_only, read_body
 
 _log = logging.getLogger("entrepot")
 
@@ -111,8 +111,8 @@ class Proxy:
         if self._guard is not None and not self._guard.is_open(mounted.repository.name):
             answer.headers = kept_private(answer.headers)
         try:
-            if not self._door.trusts_proxies:
-                # The key of what is hot knows nothing of forwarded fields.
+            if not (self._door.trusts_proxies or ask.wish.stored_only or is_cached_only(visit, resource)):
+                # The key of what is hot knows nothing of forwarded fields, nor of those that forbid contact.
                 self._keeper.keep(visit, mounted, resource, answer)
             await self._send(visit, send, answer)
         finally:

@@ -11,6 +11,7 @@ from entrepot.cache.plan import Wish
 from entrepot.cache.ranges import Conditions
 from entrepot.errors import BadRequest, TooLarge
 from entrepot.model.headers import Headers, parse_directives
+from entrepot.model.resource import Resource
 from entrepot.web.hot import Key
 from entrepot.web.mounts import Mounted
 from entrepot.web.tokens import Principal
@@ -77,6 +78,11 @@ def ask_of(visit: Visit, base: str, body: bytes, as_of: datetime | None = None) 
         client=visit.client,
         authenticated=visit.trusted,
     )
+
+
+def is_cached_only(visit: Visit, resource: Resource) -> bool:
+    """Whether a field, and not the path, asks for what is stored only."""
+    return resource.cached_only and "disable-module-fetch" in visit.headers
 
 
 def conditions_of(headers: Headers) -> Conditions:
