@@ -9,8 +9,11 @@ import pytest
 
 from entrepot.cache.answer import Answer
 from entrepot.cache.ask import ClientAsk
+from entrepot.cache.explanation import Explainer
 from entrepot.cache.freshness import FreshnessRules
 from entrepot.cache.plan import Wish
+from entrepot.catalog.leases import SqliteLeases
+from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.contracts.fetcher import Ask
 from entrepot.ecosystems.generic import Generic
 from entrepot.errors import Absent, NotCached, Unreachable, UpstreamStatus
@@ -385,3 +388,20 @@ async def test_the_roots_own_failure_is_the_groups(house: House) -> None:
     house.works.clock.advance(3601)
     with pytest.raises(UpstreamStatus):
         await house.get(PRIMARY)
+
+
+async def test_a_group_is_explained(house: House, tmp_path: Path) -> None:
+    await house.has_read(1)
+    works = house.works
+    file = SqliteCatalog.open(tmp_path / "leases.db", works.clock)
+    try:
+        repositories = {"files": house.files}
+        leases = SqliteLeases(file)
+        explainer = Explainer(works.kit, works.documents, works.ages, leases, repositories)
+        (root,), (member,) = [await explainer.explain(f"files/{path}") for path in (ROOT, PRIMARY)]
+    finally:
+        await file.close()
+    assert root.facts["group"] == "its root; generation 1, published at 2026-11-20 12:00:00 UTC"
+    assert member.facts["group"].startswith(f"a member; its root is {ROOT}; generation 1")
+    assert member.facts["freshness"] == "as long as its root"
+    assert member.facts["now"] == f"served from the store if its root may be: explain files/{ROOT} tells"
