@@ -191,6 +191,16 @@ async def test_npm_shows_only_what_is_old_enough_and_says_what_is_not(npm: Place
     assert list((await npm.json("left"))["time"]) == ["modified", "1.0.0", "1.1.0"]  # type: ignore[call-overload]
 
 
+async def test_what_an_index_hides_is_worked_out_once_however_often_it_is_asked_for(npm: Place) -> None:
+    resource = npm.resource("left")
+    source = await npm.works.documents.bring(npm.repository, resource)
+    first, second = [await npm.works.ages.hidden(npm.repository, resource, source) for _ in range(2)]
+    source.blob.close()
+    assert first.names == {"1.2.0"}
+    assert second.names is first.names
+    assert second.reasons is first.reasons
+
+
 async def test_npm_tells_of_one_version_as_of_all(npm: Place) -> None:
     assert (await npm.json("left/latest"))["version"] == "1.1.0"
     with pytest.raises(PolicyRefused, match=r"left 1\.2\.0 was published .*cooldown\.default"):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
+from operator import itemgetter
 
 from entrepot.cache.dates import Dates
 from entrepot.cache.documents import Documents
@@ -38,16 +39,10 @@ class Hidden:
     """Seconds since the epoch: when this must be reckoned anew."""
     whole: Refusal | None = None
     """Set where the document names nothing else: the refusal that ends first."""
-
-    @property
-    def names(self) -> frozenset[str]:
-        return frozenset(self.refusals)
-
-    @property
-    def reasons(self) -> tuple[tuple[str, str], ...]:
-        """Of what exists and may not be had."""
-        held = ((name, refusal) for name, refusal in sorted(self.refusals.items()) if refusal.kind != "as-of")
-        return tuple((name, f"{refusal.reason} ({refusal.rule})") for name, refusal in held)
+    names: frozenset[str] = frozenset()
+    """All of `refusals`, made once: each request needs them."""
+    reasons: tuple[tuple[str, str], ...] = ()
+    """Of what exists and may not be had."""
 
     def refusal_of(self, version: str) -> Refusal | None:
         """Why nothing is left of a document that was asked for about this version."""
@@ -305,7 +300,14 @@ def _hidden(refusals: dict[str, Refusal], until: float, repository: Repository, 
     ends = [refusal.until.timestamp() for refusal in refusals.values() if refusal.until is not None]
     all_names = {name_of(repository.ecosystem, fact) for fact in facts}
     whole = min(refusals.values(), key=_end) if all_names <= refusals.keys() else None
-    return Hidden(refusals=refusals, until=min([until, *ends]), whole=whole)
+    held = ((name, refusal) for name, refusal in sorted(refusals.items(), key=itemgetter(0)) if refusal.kind != "as-of")
+    return Hidden(
+        refusals=refusals,
+        until=min([until, *ends]),
+        whole=whole,
+        names=frozenset(refusals),
+        reasons=tuple((name, f"{refusal.reason} ({refusal.rule})") for name, refusal in held),
+    )
 
 
 def _end(refusal: Refusal) -> float:

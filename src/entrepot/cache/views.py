@@ -6,6 +6,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -27,6 +28,7 @@ from entrepot.model.release import Document, Rendered
 from entrepot.model.resource import Resource
 
 POLL_SECONDS = 0.01
+MOST_DIGESTS = 64
 
 _T = TypeVar("_T")
 _log = logging.getLogger("entrepot")
@@ -225,12 +227,17 @@ def _rendering_of(repository: Repository, resource: Resource, view: View) -> Ren
 
 def _key_of(repository: Repository, resource: Resource, source: Source, view: View) -> str:
     ecosystem = repository.ecosystem
-    hidden = msgspec.json.encode([sorted(view.hidden), view.reasons])
-    shown = hashlib.sha256(hidden).hexdigest()[:16] if view.hidden else "all"
+    shown = _digest_of(view.hidden, view.reasons) if view.hidden else "all"
     return (
         f"view {repository.name} {ecosystem.name}.{ecosystem.revision} {source.key} "
         f"{resource.key} {resource.form} {view.base} {view.revision} {shown}"
     )
+
+
+@lru_cache(maxsize=MOST_DIGESTS)
+def _digest_of(hidden: frozenset[str], reasons: tuple[tuple[str, str], ...]) -> str:
+    """Of thousands of names, in every request for an index: found again by what they are, as long as it is the same."""
+    return hashlib.sha256(msgspec.json.encode([sorted(hidden), reasons])).hexdigest()[:16]
 
 
 async def _soon(size_bytes: int, work: Callable[[], _T]) -> _T:
