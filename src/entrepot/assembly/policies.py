@@ -46,7 +46,8 @@ class _Place:
 
     @property
     def rule(self) -> str:
-        return f"{self.where} {self.dotted}"
+        """As clients are told: where our files are is nobody's business."""
+        return f"{self.where.rpartition('/')[2]} {self.dotted}"
 
 
 class _Maker:

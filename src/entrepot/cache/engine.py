@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime
+from math import inf
 
 from entrepot.cache.absences import Absences
 from entrepot.cache.ageing import Ages
@@ -12,7 +13,7 @@ from entrepot.cache.beginnings import Beginnings
 from entrepot.cache.counters import Counters
 from entrepot.cache.documents import Documents
 from entrepot.cache.download import Download
-from entrepot.cache.fields import kept_fields, shown_fields
+from entrepot.cache.fields import MUTABLE, kept_fields, shown_fields
 from entrepot.cache.flight import Flight, Head, Settled
 from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import negative_lifetime
@@ -96,6 +97,10 @@ class Engine:
         answer = await self._fetch_bytes(case, ask)
         self._groups.note_reading(case, answer, ask)
         answer.valid_until = valid_until
+        if valid_until < inf:
+            # Caches behind us are to ask again, too: what holds today may be refused tomorrow.
+            fields = ((name, MUTABLE if name == "cache-control" else value) for name, value in answer.headers)
+            answer.headers = [*fields]
         return answer
 
     async def _check(self, case: Case, as_of: datetime | None, *, stored_only: bool) -> float:
