@@ -34,7 +34,7 @@ class Made:
         return self.gate.decide(resource)
 
     def where(self, name: str) -> str:
-        return name.replace(str(self._file), "FILE")
+        return name.replace(self._file.name, "FILE")
 
 
 @pytest.fixture

@@ -233,6 +233,8 @@ class Workshop:
 
     async def close(self) -> None:
         """What was opened by making this; all there is to do where nothing was served."""
+        # A download whose body has arrived still writes it down.
+        await self.background.drain(self._settings.server.shutdown_timeout)
         self.tally.save()
         await self._scribe.close()
         if self._validator is not None:

@@ -410,6 +410,7 @@ class SqliteCatalog:
 
     def read(self, statement: str, values: rows.Values = ()) -> list[Row]:
         """A few rows, in the caller's thread."""
+        self._check_open()
         try:
             return self._reader.execute(statement, values).fetchall()
         except (sqlite3.Error, UnicodeEncodeError) as error:
@@ -431,7 +432,13 @@ class SqliteCatalog:
         self._writer.submit(write)
         return write, done
 
+    def _check_open(self) -> None:
+        """The connection is closed in another thread: whoever reads meanwhile would read freed memory."""
+        if self._closed:
+            raise StoreFailure(f"{self._path.name}: closed")
+
     def _row(self, statement: str, values: Sequence[rows.Value]) -> Row | None:
+        self._check_open()
         try:
             row: Row | None = self._reader.execute(statement, values).fetchone()
         except (sqlite3.Error, UnicodeEncodeError) as error:
