@@ -112,7 +112,7 @@ def test_what_a_rule_leaves_out_the_repository_says(write: Write) -> None:
 def test_a_rule_that_never_counts_is_warned_about_and_does_not_stop_the_start(write: Write) -> None:
     file = write(NPM + RULE + "package = '*'\nmode = 'none'\n" + RULE + "package = 'left-pad'\nmode = 'sync'\n")
     (warning,) = check_policies(blueprint_of(load_settings(file)))
-    assert warning.replace(str(file), "FILE").startswith(
+    assert warning.replace(file.name, "FILE").startswith(
         "npm: FILE:7 repositories.npm.rules[1] never counts: FILE:4 repositories.npm.rules[0] before it matches"
     )
 
@@ -145,5 +145,5 @@ def test_the_cooldown_of_all_repositories_holds_where_one_says_none(write: Write
     file = write('[cooldown]\ndefault = "3d"\n' + NPM)
     cooldown = made_of(file).gate.cooldown
     assert cooldown is not None
-    assert (cooldown.default, cooldown.rule) == (3 * 86400.0, f"{file}:2 cooldown.default")
+    assert (cooldown.default, cooldown.rule) == (3 * 86400.0, f"{file.name}:2 cooldown.default")
     assert made_of(write('[cooldown]\ndefault = "3d"\n' + NPM + "cooldown.default = '0'\n")).gate.cooldown is None

@@ -42,6 +42,7 @@ class Report:
 
     def show(self) -> int:
         """Print it; 0 if nothing is wrong."""
+        print("\n### Faults of upstream, in four situations and afterwards\n")
         print(f"| fault | {' | '.join(SITUATIONS)} | wrong | outages spelled 404 |")
         print("|---|" + "---|" * (len(SITUATIONS) + 2))
         for row, cells in self.rows.items():
