@@ -9,6 +9,7 @@ import typer
 
 from entrepot.assembly import check_policies
 from entrepot.cli.context import ConfigOption, load_settings, resolve_upstreams
+from entrepot.cli.importing import import_configuration
 from entrepot.cli.lazy import new_app
 from entrepot.cli.operating import blueprint_of
 from entrepot.cli.rehearsal import lines_of, rehearse
@@ -18,6 +19,7 @@ from entrepot.config.show import effective_values, found_upstreams
 from entrepot.ecosystems import find_ecosystems
 
 app = new_app("Check, show and explain the configuration.")
+app.command(name="import")(import_configuration)
 
 
 @app.command()

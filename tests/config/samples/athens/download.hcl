@@ -1,0 +1,7 @@
+downloadURL = "https://proxy.example"
+
+mode = "async_redirect"
+
+download "git.example/*" {
+    mode = "sync"
+}
