@@ -2,6 +2,8 @@
 
 EntrepotError
 ├── BadRequest            400  the request cannot be understood
+│   ├── UnreadableLock    400  a lock file that cannot be understood: file, line, what was found
+│   └── UnreadableBill    400  a bill of materials that cannot be understood: file, component, what was found
 ├── TokenNeeded           401  this is for those who have a token
 ├── NotServed             404  this repository does not serve such a path
 ├── MethodRefused         405  not one of the methods this path has
@@ -51,6 +53,14 @@ class EntrepotError(Exception):
 
 class BadRequest(EntrepotError):
     status, code = 400, "bad-request"
+
+
+class UnreadableLock(BadRequest):
+    status, code = 400, "unreadable-lock"
+
+
+class UnreadableBill(BadRequest):
+    status, code = 400, "unreadable-bill"
 
 
 class TokenNeeded(EntrepotError):

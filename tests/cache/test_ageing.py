@@ -19,9 +19,9 @@ from entrepot.ecosystems.golang import Golang
 from entrepot.ecosystems.npm import Npm
 from entrepot.ecosystems.pypi import Pypi
 from entrepot.errors import Absent, EntrepotError, PolicyHidden, PolicyRefused, Unreachable, UpstreamStatus
+from entrepot.model.constraints import parse_constraint
 from entrepot.model.resource import Request, Resource
 from entrepot.model.versions import SEMVER
-from entrepot.policy.constraints import parse_constraint
 from entrepot.policy.cooldown import Cooldown, Exemption
 from entrepot.policy.gate import Gate
 from entrepot.policy.rules import Rule, RuleBook, Selector

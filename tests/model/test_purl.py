@@ -16,13 +16,21 @@ from entrepot.model.purl import Purl, parse_purl
         ("PKG:PyPI/Flask", Purl(type="pypi", namespace="", name="Flask")),
         (
             "pkg:golang/github.com/Acme/foo@v1.0.0?type=module#cmd/x",
-            Purl(type="golang", namespace="github.com/Acme", name="foo", version="v1.0.0"),
+            Purl(
+                type="golang",
+                namespace="github.com/Acme",
+                name="foo",
+                version="v1.0.0",
+                qualifiers=(("type", "module"),),
+                subpath="cmd/x",
+            ),
         ),
         ("pkg://npm/a@1%2B2", Purl(type="npm", namespace="", name="a", version="1+2")),
     ],
 )
 def test_a_package_url_is_read_with_its_case_kept(text: str, purl: Purl) -> None:
     assert parse_purl(text) == purl
+    assert parse_purl(str(purl)) == purl
 
 
 @pytest.mark.parametrize("text", ["", "npm/left", "pkg:", "pkg:npm", "pkg:npm/", "pkg/npm/left", "pkg:/left"])

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from entrepot.model.constraints import parse_constraint
 from entrepot.model.patterns import parse_regex
 from entrepot.model.resource import Kind, Resource
 from entrepot.model.versions import GO
-from entrepot.policy.constraints import parse_constraint
 from entrepot.policy.gate import Gate
 from entrepot.policy.hcl import Surroundings, parse_download_file
 from entrepot.policy.modes import DownloadFile

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entrepot.model.constraints import parse_constraint
 from entrepot.model.patterns import parse_regex
 from entrepot.model.versions import SEMVER
-from entrepot.policy.constraints import parse_constraint
 from entrepot.policy.patterns import PackagePattern
 from entrepot.policy.rules import Rule, RuleBook, Selector
 

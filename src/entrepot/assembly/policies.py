@@ -13,8 +13,8 @@ from entrepot.config.positions import Key
 from entrepot.config.repository import Repository as RepositorySettings
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import ConfigError
+from entrepot.model.constraints import Constraint, parse_constraint
 from entrepot.model.patterns import Regex, parse_regex
-from entrepot.policy.constraints import Constraint, parse_constraint
 from entrepot.policy.cooldown import Cooldown, Exemption, PackageAge
 from entrepot.policy.gate import Gate
 from entrepot.policy.hcl import Surroundings, load_mode

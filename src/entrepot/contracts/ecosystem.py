@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, ClassVar, Literal
 
-from entrepot.errors import ConfigError, EntrepotError
+from entrepot.contracts.closure import Closure
+from entrepot.errors import ConfigError, EntrepotError, NotServed
 from entrepot.model.digest import Digest
 from entrepot.model.listing import Listing
 from entrepot.model.names import ReservedNames
+from entrepot.model.purl import Purl
 from entrepot.model.release import Document, Release, ReleaseFile, Rendered
 from entrepot.model.resource import Reply, Request, Resource
+from entrepot.model.selection import Extent, Selection
 from entrepot.model.versions import NATURAL, VersionOrder
+
+_COMPARED = re.compile(r"[<>=!,^~*| ]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +101,26 @@ class Lockfile:
     name: str
     """A glob over the file's name."""
     remedy: str
+    read: "Callable[[LockText], Iterable[Selection | Skipped]] | None" = None
+    """What such a file pins. Raises UnreadableLock, with file, line and what was understood instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockText:
+    """A lock file as it was handed in."""
+
+    name: str
+    """Its file name, for messages."""
+    body: bytes
+    extent: Extent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A member of an order that no registry serves (a local path, a git checkout), or of a kind that is not known."""
+
+    subject: str
+    reason: str
 
 
 class Ecosystem(ABC):
@@ -199,6 +224,29 @@ class Ecosystem(ABC):
     def listing(self, request: Request) -> Listing | None:
         """Whether this asks what the repository has stored. `-/` is nobody's package in the registries that have it."""
         return Listing.at(request, prefix="-/")
+
+    def select(self, purl: Purl, extent: Extent) -> Selection:
+        """What a package URL means here. `purl.version` may be comparisons. Raises BadRequest."""
+        exact = bool(purl.version) and not _COMPARED.search(purl.version)
+        return Selection(
+            package=self.package_of(purl.namespace, purl.name),
+            version=purl.version if exact else "",
+            within="" if exact else purl.version,
+            qualifiers=purl.qualifiers,
+            extent=extent,
+        )
+
+    def closure(self, selection: Selection) -> Closure:
+        """Everything that clients will ask for: artifacts, indexes, side files, and the paths they probe in vain. An
+        ecosystem whose packages cannot be enumerated raises NotServed at once."""
+        raise NotServed(f"{self.title}: packages of this kind cannot be mirrored by name")
+
+    def purl_of(self, resource: Resource, version: str) -> Purl | None:
+        """How bills of materials call what a file belongs to; None for what is in none."""
+        if not self.purl_types or not resource.about:
+            return None
+        namespace, _, name = resource.about.rpartition("/")
+        return Purl(type=self.purl_types[0], namespace=namespace, name=name, version=version)
 
     def check(self, resource: Resource, file: BinaryIO, published: Digest) -> Digest | None:
         """The file's digest by an algorithm that is not over its bytes (`h1`), to be compared with `published`;

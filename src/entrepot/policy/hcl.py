@@ -11,8 +11,8 @@ from typing import TypeVar, get_args
 from urllib.parse import urlsplit
 
 from entrepot.errors import ConfigError
+from entrepot.model.constraints import Constraint, parse_constraint
 from entrepot.model.versions import VersionOrder
-from entrepot.policy.constraints import Constraint, parse_constraint
 from entrepot.policy.hcl_syntax import Block, Body, Source, Word, parse_hcl
 from entrepot.policy.modes import Chain, DownloadFile, Filter, Passage
 from entrepot.policy.patterns import Coverage, PackagePattern, Packages

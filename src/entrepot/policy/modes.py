@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-from entrepot.policy.constraints import Constraint
+from entrepot.model.constraints import Constraint
 from entrepot.policy.patterns import Packages
 from entrepot.policy.verdict import Download
 

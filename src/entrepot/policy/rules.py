@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from entrepot.model.constraints import Constraint
 from entrepot.model.patterns import Regex, RegexSet
-from entrepot.policy.constraints import Constraint
 from entrepot.policy.patterns import Coverage, PackagePattern
 from entrepot.policy.verdict import Download, Overrides
 

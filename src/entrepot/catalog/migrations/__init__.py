@@ -1,4 +1,4 @@
 """How a catalog of an older version becomes one of this version."""
 
-HEAD = "0005"
+HEAD = "0009"
 """The newest revision. A catalog that carries this stamp is opened without loading alembic."""

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrepot.errors import ConfigError
+from entrepot.model.constraints import Constraint, parse_constraint
 from entrepot.model.versions import GO, NATURAL, PEP440, SEMVER, VersionOrder
-from entrepot.policy.constraints import Constraint, parse_constraint
 
 OPERATORS = ["<", "<=", ">", ">=", "=", "!="]
 numbers = st.integers(0, 3)

@@ -1,0 +1,8 @@
+"""What was served in a session."""
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    return
