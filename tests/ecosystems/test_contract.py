@@ -1,12 +1,13 @@
 """What every ecosystem keeps, whoever wrote it. Adapters are found by scanning the package.
 
 An adapter's test module (`test_<module>.py`) may offer `contract_samples()`: pairs of an ecosystem and a document whose
-files must all route back to the key under which they are linked.
+files must all route back to the key under which they are linked. The module of its closures (`test_<module>_closure.py`)
+may offer `closure_samples()`: an ecosystem, a selection, and the documents by key that mirroring it reads.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote, urljoin, urlsplit
@@ -29,10 +30,13 @@ from entrepot.errors import (
 )
 from entrepot.model.release import Document
 from entrepot.model.resource import BASE, Reply, Request, Resource
+from entrepot.model.selection import Selection
+from tests.ecosystems.closures import close_all
 
 PAGES = Path(__file__).parents[2] / "docs" / "ecosystems"
 UPSTREAM = "https://registry.example/some/base/"
 Samples = Iterable[tuple[Ecosystem, Document]]
+ClosureSamples = Iterable[tuple[Ecosystem, Selection, Mapping[str, bytes | Document]]]
 
 
 def _adapters_in(module: ModuleType) -> list[type[Ecosystem]]:
@@ -173,3 +177,27 @@ def test_every_file_of_a_release_is_served_under_its_link(adapter: type[Ecosyste
                 checked += 1
     if not checked:
         pytest.skip(f"no contract_samples() with files in the tests of {adapter.name}")
+
+
+def _closures_of(adapter: type[Ecosystem]) -> ClosureSamples:
+    name = adapter.__module__.rpartition(".")[2]
+    try:
+        module = importlib.import_module(f"tests.ecosystems.test_{name}_closure")
+    except ModuleNotFoundError:
+        return []
+    offered: Callable[[], ClosureSamples] | None = getattr(module, "closure_samples", None)
+    return offered() if offered else []
+
+
+@every_adapter
+def test_what_a_closure_names_can_be_asked_for_and_comes_with_what_lists_it(adapter: type[Ecosystem]) -> None:
+    """`close_all` itself checks that each resource routes back to its key."""
+    checked = 0
+    for ecosystem, selection, documents in _closures_of(adapter):
+        closures = close_all(ecosystem, selection, documents).values()
+        needs = [need.resource for closed in closures for need in closed.needs]
+        keys = {resource.stored_key for resource in needs}
+        assert [one.key for one in needs if one.listed_in and one.listed_in.stored_key not in keys] == []
+        checked += len(needs)
+    if not checked:
+        pytest.skip(f"no closure_samples() in the tests of {adapter.name}")
