@@ -1,8 +1,9 @@
 """What every ecosystem keeps, whoever wrote it. Adapters are found by scanning the package.
 
 An adapter's test module (`test_<module>.py`) may offer `contract_samples()`: pairs of an ecosystem and a document whose
-files must all route back to the key under which they are linked. The module of its closures (`test_<module>_closure.py`)
-may offer `closure_samples()`: an ecosystem, a selection, and the documents by key that mirroring it reads.
+files must all route back to the key under which they are linked. The module of its closures
+(`test_<module>_closure.py`) may offer `closure_samples()`: an ecosystem, a selection, and the documents by key that
+mirroring it reads.
 """
 
 import importlib
