@@ -31,9 +31,17 @@ class Reading:
     """The versions (names of files where `files_have_ages`) that policy would refuse now: not to be chosen."""
 
 
-Closure = Generator[Need | Selection, Reading | None, None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A member of an order that no registry serves (a local path, a git checkout), or of a kind that is not known."""
+
+    subject: str
+    reason: str
+
+
+Closure = Generator[Need | Selection | Skipped, Reading | None, None]
 """Yields what is to be held, and further selections that are to be planned like the first: each once, however often it
-is yielded.
+is yielded. What a package depends on and no registry serves is yielded as Skipped, so that people are told.
 
 Sent a Reading for a Need that `reads`, else None; None, too, where upstream has no such document and that was not a
 failure. Raises EntrepotErrors: the selection fails, with that text.

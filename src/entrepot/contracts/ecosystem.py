@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import BinaryIO, ClassVar, Literal
 
 from entrepot.contracts.closure import Closure
+from entrepot.contracts.closure import Skipped as Skipped
 from entrepot.errors import ConfigError, EntrepotError, NotServed
 from entrepot.model.digest import Digest
 from entrepot.model.listing import Listing
@@ -113,14 +114,6 @@ class LockText:
     """Its file name, for messages."""
     body: bytes
     extent: Extent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """A member of an order that no registry serves (a local path, a git checkout), or of a kind that is not known."""
-
-    subject: str
-    reason: str
 
 
 class Ecosystem(ABC):
