@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from urllib.parse import urljoin
 
-from entrepot.contracts.closure import Need, Reading
+from entrepot.contracts.closure import Need, Reading, Skipped
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import Absent
 from entrepot.model.release import Document
@@ -22,6 +22,7 @@ class Closed:
 
     needs: list[Need] = field(default_factory=list)
     selections: list[Selection] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
 
     @property
     def keys(self) -> list[str]:
@@ -72,6 +73,9 @@ def close(
         answer = None
         if isinstance(item, Selection):
             closed.selections.append(item)
+            continue
+        if isinstance(item, Skipped):
+            closed.skipped.append(item)
             continue
         closed.needs.append(item)
         _check_route(ecosystem, item)
