@@ -10,12 +10,13 @@ from packaging.utils import canonicalize_name
 from entrepot.contracts.ecosystem import Ecosystem, View
 from entrepot.ecosystems.pypi_clients import CLIENTS, LOCKFILES
 from entrepot.ecosystems.pypi_forms import ASK_HTML, ASK_JSON, CONTENT_TYPES, choose_form
-from entrepot.ecosystems.pypi_html import read_html, write_html
+from entrepot.ecosystems.pypi_html import write_html
 from entrepot.ecosystems.pypi_legacy import read_legacy, write_legacy
 from entrepot.ecosystems.pypi_names import checked_query, host_of, path_of, project_of, segments_of, version_of
-from entrepot.ecosystems.pypi_offer import releases_of, shown
-from entrepot.ecosystems.pypi_pages import Page, read_json, write_json
+from entrepot.ecosystems.pypi_offer import read_page, releases_of, shown
+from entrepot.ecosystems.pypi_pages import write_json
 from entrepot.ecosystems.pypi_places import Places, link_of
+from entrepot.ecosystems.pypi_resources import file_resource, page_resource
 from entrepot.errors import Absent, BadRequest, EntrepotError, MethodRefused, NotServed, UnreadableIndex
 from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
 from entrepot.model.resource import BASE, Kind, Reply, Request, Resource
@@ -67,9 +68,9 @@ class Pypi(Ecosystem):
             case ["simple", name, ""]:
                 return _page(path, project_of(name), request.accept, query)
             case ["files", name, *parts] if parts and parts[-1]:
-                return _file(project_of(name), Location(BASE, _target(parts, query)))
+                return file_resource(project_of(name), Location(BASE, _target(parts, query)))
             case ["-", host, name, *parts] if parts and parts[-1]:
-                return _file(project_of(name), Location(host_of(host), _target(parts, query)))
+                return file_resource(project_of(name), Location(host_of(host), _target(parts, query)))
             case ["pypi", name, "json"]:
                 return _legacy(project_of(name))
             case ["pypi", name, version, "json"]:
@@ -77,7 +78,7 @@ class Pypi(Ecosystem):
         raise NotServed(f"{request.path!r} is no path of a Python index; the index is at simple/")
 
     def index_of(self, package: str) -> Resource:
-        return _index(project_of(package), "json")
+        return page_resource(project_of(package))
 
     def releases(self, document: Document) -> Iterator[Release]:
         parts = document.place.strip("/").split("/")
@@ -86,7 +87,7 @@ class Pypi(Ecosystem):
             project = project_of(parts[1] if legacy else parts[-1])
         except BadRequest as error:
             raise UnreadableIndex(f"{document.url}: this cannot be told to be the index of a project") from error
-        page = read_legacy(document.body.read(), document.url) if legacy else _read(document)
+        page = read_legacy(document.body.read(), document.url) if legacy else read_page(document)
         return releases_of(page, project, Places(document.url, document.upstream))
 
     def link(self, package: str, file: ReleaseFile) -> str:
@@ -97,7 +98,7 @@ class Pypi(Ecosystem):
         places = Places(document.url, document.upstream)
         if resource.form == LEGACY:
             return _render_legacy(resource, document, places, view)
-        page = shown(_read(document), resource.about, places, view.hidden, view.base)
+        page = shown(read_page(document), resource.about, places, view.hidden, view.base)
         body = write_json(page) if resource.form == "json" else write_html(page)
         return Rendered(body=body, content_type=CONTENT_TYPES[resource.form])
 
@@ -139,37 +140,12 @@ def _page(path: str, project: str, accept: str, query: str) -> Resource | Reply:
     if path != f"simple/{project}/":
         return _moved(f"../{project}/", query)
     form = choose_form(accept, query)
-    return _index(project, form) if form else _unacceptable(accept)
-
-
-def _index(project: str, form: str) -> Resource:
-    """All forms are made from one stored document: the best that upstream has."""
-    return Resource(
-        key=f"simple/{project}/",
-        path=f"{project}/",
-        kind=Kind.INDEX,
-        form=form,
-        about=project,
-        accept=ASK_JSON,
-    )
+    return page_resource(project, form) if form else _unacceptable(accept)
 
 
 def _target(parts: list[str], query: str) -> str:
     """Path and query as one: together they name a file."""
     return path_of(parts) + (f"?{query}" if query else "")
-
-
-def _file(project: str, location: Location) -> Resource:
-    filename = segments_of(location.path.partition("?")[0][1:])[-1]
-    return Resource(
-        key=link_of(project, location),
-        path=location.path,
-        origin=location.origin,
-        kind=Kind.ARTIFACT,
-        about=project,
-        version=version_of(filename, project),
-        listed_in=_index(project, "json"),
-    )
 
 
 def _legacy(project: str, version: str = "") -> Resource:
@@ -183,17 +159,6 @@ def _legacy(project: str, version: str = "") -> Resource:
         version=version,
         accept="application/json",
     )
-
-
-def _read(document: Document) -> Page:
-    """By content type; only where that says nothing by the first character."""
-    body, media_type = document.body.read(), document.content_type.partition(";")[0].strip().lower()
-    start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    if media_type.endswith(("+json", "/json")) or (not media_type.endswith("html") and start == b"{"):
-        return read_json(body, document.url)
-    if media_type.endswith("html") or start == b"<":
-        return read_html(body, document.content_type, document.url)
-    raise UnreadableIndex(f"{document.url}: {media_type or 'no content type'} is neither JSON nor HTML")
 
 
 def _render_legacy(resource: Resource, document: Document, places: Places, view: View) -> Rendered:

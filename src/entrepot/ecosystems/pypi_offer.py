@@ -4,22 +4,34 @@ from collections.abc import Iterator
 
 import msgspec
 
+from entrepot.ecosystems.pypi_html import read_html
 from entrepot.ecosystems.pypi_names import project_of, version_of
-from entrepot.ecosystems.pypi_pages import ListedFile, Meta, Page
+from entrepot.ecosystems.pypi_pages import ListedFile, Meta, Page, read_json
 from entrepot.ecosystems.pypi_places import Places, link_of
 from entrepot.errors import BadRequest, UnreadableIndex
 from entrepot.model.digest import Digest, parse_hex, strongest_first
-from entrepot.model.release import Location, Release, ReleaseFile
+from entrepot.model.release import Document, Location, Release, ReleaseFile
 
 _NEWEST_MINOR = 4
 """Of the API version 1: the fields up to PEP 792. What a later one adds is not passed on, so it is not promised."""
+
+
+def read_page(document: Document) -> Page:
+    """By content type; only where that says nothing by the first character. Raises UnreadableIndex."""
+    body, media_type = document.body.read(), document.content_type.partition(";")[0].strip().lower()
+    start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if media_type.endswith(("+json", "/json")) or (not media_type.endswith("html") and start == b"{"):
+        return read_json(body, document.url)
+    if media_type.endswith("html") or start == b"<":
+        return read_html(body, document.content_type, document.url)
+    raise UnreadableIndex(f"{document.url}: {media_type or 'no content type'} is neither JSON nor HTML")
 
 
 def releases_of(page: Page, project: str, places: Places) -> Iterator[Release]:
     """The releases of a page with what can be fetched, side files included."""
     files: dict[str, list[ReleaseFile]] = {}
     kept: dict[str, bool] = {}
-    for file in _offered(page):
+    for file in offered_files(page):
         version = version_of(file.filename, project)
         found = list(_release_files(file, places))
         if found:
@@ -38,7 +50,7 @@ def shown(page: Page, project: str, places: Places, hidden: frozenset[str], base
     if page.name and _normalized(page.name) != project:
         raise UnreadableIndex(f"the index of {project} is that of {page.name!r}")
     files, lost = [], set()
-    for file in _offered(page):
+    for file in offered_files(page):
         if hidden and not hidden.isdisjoint((file.filename, version_of(file.filename, project))):
             lost.add(version_of(file.filename, project))
         elif link := _link(file.url, project, places, base):
@@ -50,7 +62,7 @@ def shown(page: Page, project: str, places: Places, hidden: frozenset[str], base
     return msgspec.structs.replace(page, name=project, files=files, versions=versions, meta=meta)
 
 
-def _offered(page: Page) -> list[ListedFile]:
+def offered_files(page: Page) -> list[ListedFile]:
     """A quarantined project offers no files, whatever its index lists (PEP 792)."""
     if page.project_status and page.project_status.status == "quarantined":
         return []
@@ -86,11 +98,11 @@ def _release_files(file: ListedFile, places: Places) -> Iterator[ReleaseFile]:
     if location is None:
         return
     published = file.published
-    digests = _digests(file.hashes)
+    digests = digests_of(file.hashes)
     yield ReleaseFile(name=file.filename, location=location, digests=digests, size_bytes=file.size, published=published)
     for suffix, hashes in _side_files(file):
         beside = Location(location.origin, location.path + suffix)
-        yield ReleaseFile(name=file.filename + suffix, location=beside, digests=_digests(hashes), published=published)
+        yield ReleaseFile(name=file.filename + suffix, location=beside, digests=digests_of(hashes), published=published)
     provenance = places.find(file.provenance) if file.provenance else None
     if provenance:
         yield ReleaseFile(name=f"{file.filename}.provenance", location=provenance, published=published)
@@ -104,6 +116,6 @@ def _side_files(file: ListedFile) -> Iterator[tuple[str, dict[str, str]]]:
         yield ".asc", {}
 
 
-def _digests(hashes: dict[str, str]) -> tuple[Digest, ...]:
+def digests_of(hashes: dict[str, str]) -> tuple[Digest, ...]:
     known = (parse_hex(algorithm, value) for algorithm, value in hashes.items())
     return strongest_first(digest for digest in known if digest)
