@@ -1,6 +1,7 @@
 """What every BlobStore promises. A subclass brings the fixture `blobs`."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,15 @@ class BlobsSuite:
 
     def test_an_empty_blob_can_be_stored(self, blobs: BlobStore) -> None:
         assert content(blobs, store(blobs, b"").sha256) == b""
+
+    def test_a_whole_file_is_taken_over(self, blobs: BlobStore, tmp_path: Path) -> None:
+        file = tmp_path / "whole"
+        file.write_bytes(b"whole")
+        blob = blobs.adopt(str(file), digest_of(b"whole"))
+        found = opened(blobs, blob.sha256)
+        assert (found.read(0, 9), found.fingerprint(), blob.size_bytes) == (b"whole", blob.fingerprint, 5)
+        found.close()
+        assert not file.exists()
 
     def test_reads_are_cut_at_the_end(self, blobs: BlobStore) -> None:
         blob = opened(blobs, store(blobs, b"0123456789").sha256)

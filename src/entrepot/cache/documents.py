@@ -23,6 +23,7 @@ from entrepot.cache.views import Source
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.errors import Absent, NotCached, StoreFailure, UpstreamFailure, UpstreamStatus
 from entrepot.model.entry import Entry, Fingerprint
+from entrepot.model.imported import imported_base, is_imported
 from entrepot.model.release import Document
 from entrepot.model.resource import Kind, Resource
 
@@ -194,11 +195,14 @@ class Documents:
             entry = self._kit.catalog.find_entry(repository.name, resource.stored_key)
         except StoreFailure:
             return None
-        return self._of_today(repository, resource, entry) if entry is not None else None
+        return self.of_today(repository, resource, entry) if entry is not None else None
 
-    def _of_today(self, repository: Repository, resource: Resource, entry: Entry) -> Entry | None:
+    def of_today(self, repository: Repository, resource: Resource, entry: Entry) -> Entry | None:
         """After a change of address or credentials: what another upstream said must be said again by today's, and
-        only bytes that a published digest vouches for need not."""
+        only bytes that a published digest vouches for need not. What a bundle brought was vouched for when it was
+        taken over. Touches nothing: to be called from any thread."""
+        if is_imported(entry.upstream):
+            return entry
         if entry.is_absence:
             return entry if entry.upstream == all_identities(self._kit.fetcher, repository) else None
         if is_foreign(self._kit.fetcher, repository, resource, entry):
@@ -218,7 +222,11 @@ class Documents:
         return Source(blob=blob, content_type=kind, url=entry.url, base=base, resource_key=resource.key)
 
     def base_of(self, repository: Repository, entry: Entry) -> str:
-        """The base URL of the upstream that an entry came through; of the first one, if it is configured no more."""
+        """The base URL of the upstream that an entry came through; of the first one, if it is configured no more; of
+        an entry from a bundle the one that it was written for."""
+        base = imported_base(entry.upstream)
+        if base:
+            return base
         fetcher = self._kit.fetcher
         for name in repository.upstreams:
             if fetcher.identity(name) == entry.upstream:

@@ -177,6 +177,47 @@ generations = Table(
     sqlite_with_rowid=False,
 )
 
+# One row: the id that bundles of this store carry.
+store = Table(
+    "store",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 0"), primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+)
+
+bundles_written = Table(
+    "bundles_written",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False),  # of the manifest
+    Column("content", LargeBinary, nullable=False),  # of everything but the number
+    Column("since", Integer),
+    Column("written_at", BigInteger, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+)
+
+bundle_items = Table(
+    "bundle_items",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("item", LargeBinary, primary_key=True),  # a digest of an entry's name and content
+    sqlite_with_rowid=False,
+)
+
+bundles_taken = Table(
+    "bundles_taken",
+    metadata,
+    Column("store", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("signer", Text, nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # One row, kept by triggers: counting a million rows would take longer than anybody who asks wants to wait.
 totals = Table(
     "totals",

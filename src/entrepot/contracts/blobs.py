@@ -51,6 +51,10 @@ class BlobStore(Protocol):
     def create(self) -> GrowingBlob:
         """Raises StoreFailure when the disk does not take it."""
 
+    def adopt(self, path: str, sha256: str) -> Blob:
+        """Take a whole file over from elsewhere on the same disk: it is moved, and durable under its digest. The caller
+        has synced it and vouches for the digest. Raises StoreFailure."""
+
     def open(self, sha256: str) -> OpenBlob | None:
         """The blob, or None when it is not there or not a plain file of ours."""
 

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from entrepot.contracts.blobs import GrowingBlob, OpenBlob
 from entrepot.errors import StoreFailure
+from entrepot.model.entry import Blob
 from entrepot.storage.failures import failing_as_store
-from entrepot.storage.files import GrowingFile, open_file
+from entrepot.storage.files import GrowingFile, fingerprint_of, open_file
 
 _HEX = re.compile(r"[0-9a-f]+\Z")
 
@@ -36,6 +37,12 @@ class FilesystemBlobs:
 
     def create(self) -> GrowingBlob:
         return self._create()
+
+    def adopt(self, path: str, sha256: str) -> Blob:
+        with failing_as_store(os.path.basename(path)):
+            # Only then its fingerprint: renaming changes the file's ctime.
+            mark = fingerprint_of(os.stat(self._publish(path, sha256), follow_symlinks=False))
+        return Blob(sha256=sha256, size_bytes=mark.size_bytes, fingerprint=mark)
 
     def open(self, sha256: str) -> OpenBlob | None:
         path = self._path_of(sha256)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 
 from entrepot.contracts.blobs import GrowingBlob, OpenBlob
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Fingerprint
+from entrepot.storage.failures import failing_as_store
 
 
 class _Bytes:
@@ -86,6 +88,13 @@ class MemoryBlobs:
         path = f"memory:{content.inode}"
         self._growing[path] = content
         return _GrowingMemory(path, content, self._settle)
+
+    def adopt(self, path: str, sha256: str) -> Blob:
+        growing = self.create()
+        with failing_as_store(Path(path).name):
+            growing.append(Path(path).read_bytes())
+            Path(path).unlink()
+        return growing.commit(sha256)
 
     def open(self, sha256: str) -> OpenBlob | None:
         content = self._blobs.get(sha256)
