@@ -36,6 +36,16 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """An argument in the query or, where the route's path has its name in braces, in the path."""
+
+    name: str
+    text: str
+    """What it says, for `/openapi.json`."""
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """`path` may have names in it: `/api/mirror/{id}`. `answer` gives what is sent as JSON, or raises."""
 
@@ -45,6 +55,15 @@ class Route:
     answer: Callable[[Call], Awaitable[object]]
     status: int = 200
     largest_body: int = LARGEST_BODY
+    or_admin: bool = False
+    """Whether the right `admin` does as well."""
+    summary: str = ""
+    """One sentence, for `/openapi.json`."""
+    parameters: tuple[Parameter, ...] = ()
+    takes: object = None
+    """The type of the body that is sent; None: there is none."""
+    gives: object = object
+    """The type of what `answer` gives: msgspec makes the schema of it."""
 
 
 class Api:
@@ -87,7 +106,8 @@ class Api:
         self._door.check_site("POST", base, visit.headers.get("origin"), visit.headers.get("sec-fetch-site"))
         principal = known(visit.principal)
         route, named = self._find(visit)
-        check_right(principal, route.right)
+        if not (route.or_admin and principal.admin):
+            check_right(principal, route.right)
         body = await _read_object(visit, receive, route.largest_body) if route.method not in _NO_BODY else {}
         query = visit.scope["query_string"].decode("latin-1")
         arguments = {**dict(parse_qsl(query, keep_blank_values=True)), **named}
