@@ -245,7 +245,7 @@ class MemoryCatalog:
     def usage(self, limit: int) -> list[Usage]:
         rows = self._read()
         found = [
-            Usage(sha256=sha256, size_bytes=blob.size_bytes, last_used_at=_moment(rows.used[sha256]), pinned=False)
+            Usage(sha256=sha256, size_bytes=blob.size_bytes, last_used_at=_moment(rows.used[sha256]))
             for sha256, blob in rows.blobs.items()
         ]
         return sorted(found, key=lambda usage: usage.last_used_at)[:limit]

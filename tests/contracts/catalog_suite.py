@@ -388,7 +388,7 @@ class CatalogSuite:
         usage = catalog.usage(10)
         assert [use.sha256 for use in usage] == [sha256_of(body) for body in ("two", "three", "one")]
         assert usage[0].last_used_at == NOON + timedelta(seconds=10)
-        assert (usage[0].size_bytes, usage[0].pinned) == (7, False)
+        assert usage[0].size_bytes == 7
         assert catalog.usage(1) == usage[:1]
 
     async def test_verifying_a_blob_is_no_use_of_it(self, catalog: Catalog, clock: SetClock) -> None:

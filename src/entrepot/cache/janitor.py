@@ -45,7 +45,7 @@ class Janitor:
         remembered digests. Whoever reads a file at that moment reads it to its end."""
         freed = 0
         while self._max_bytes is not None and self._kit.catalog.totals()[2] > self._max_bytes:
-            victims = [usage for usage in self._kit.catalog.usage(EVICT_BATCH) if not usage.pinned]
+            victims = self._kit.catalog.usage(EVICT_BATCH)
             if not victims:
                 _log.warning("the store is over its size, and everything in it is pinned")
                 break

@@ -62,7 +62,7 @@ FIND_MAKINGS = "SELECT 1 FROM entries WHERE sha256 = ?1 UNION ALL SELECT 1 FROM 
 FIND_REMEMBERED_KEYS = (
     "SELECT key FROM remembered WHERE repository = ? AND instr('/' || key || '/', '/' || ? || '/') > 0"
 )
-FIND_USAGE = "SELECT sha256, size_bytes, last_used_at, pinned FROM blobs ORDER BY last_used_at LIMIT ?"
+FIND_USAGE = "SELECT sha256, size_bytes, last_used_at FROM blobs WHERE pinned = 0 ORDER BY last_used_at LIMIT ?"
 FIND_ENTRIES = f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE repository = ? AND key >= ? ORDER BY key LIMIT ?"
 # A version is listed once, when the first of its files is.
 VERSIONS_SINCE = (
@@ -123,9 +123,13 @@ _CLEAR_FOR_MEMBERS = (
 )
 _SET_MEMBERS_ASIDE = f"UPDATE entries SET key = key || ?3, aside_at = ?4 WHERE {_CURRENT_MEMBERS}"
 _DELETE_ASIDE = "DELETE FROM entries WHERE aside_at < ? RETURNING sha256"
+_LOOSE_ABSENCES = (
+    "sha256 = x'' AND NOT EXISTS"
+    " (SELECT 1 FROM pins WHERE pins.repository = entries.repository AND pins.key = entries.key)"
+)
 _DELETE_ABSENCES = (
-    "DELETE FROM entries WHERE sha256 = x'' AND gone_at < max(?2, coalesce("
-    "(SELECT gone_at FROM entries WHERE sha256 = x'' ORDER BY gone_at DESC LIMIT 1 OFFSET ?1 - 1), 0))"
+    f"DELETE FROM entries WHERE {_LOOSE_ABSENCES} AND gone_at < max(?2, coalesce("
+    f"(SELECT gone_at FROM entries WHERE {_LOOSE_ABSENCES} ORDER BY gone_at DESC LIMIT 1 OFFSET ?1 - 1), 0))"
 )
 _PUT_USE = "UPDATE blobs SET last_used_at = max(last_used_at, ?) WHERE sha256 = ?"
 
@@ -208,8 +212,8 @@ def origin_state_of(row: Row) -> OriginState:
 
 
 def usage_of(row: Row) -> Usage:
-    sha256, size_bytes, last_used_at, pinned = row
-    return Usage(sha256=sha256.hex(), size_bytes=size_bytes, last_used_at=moment_of(last_used_at), pinned=bool(pinned))
+    sha256, size_bytes, last_used_at = row
+    return Usage(sha256=sha256.hex(), size_bytes=size_bytes, last_used_at=moment_of(last_used_at))
 
 
 def sightings_of(seen: Iterable[tuple[str, str, int]], readings: Mapping[str, int | None]) -> dict[str, Sighting]:

@@ -67,8 +67,8 @@ blobs = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),  # inode, size, mtime and ctime: see rows.FINGERPRINT
     Column("last_used_at", BigInteger, nullable=False),
-    Column("pinned", Integer, nullable=False, server_default="0"),
-    Index("blobs_by_use", "last_used_at"),
+    Column("pinned", Integer, nullable=False, server_default="0"),  # kept by triggers on pins and entries
+    Index("blobs_by_use", "last_used_at", sqlite_where=text("pinned = 0")),
     sqlite_with_rowid=False,
 )
 
@@ -215,6 +215,74 @@ bundles_taken = Table(
     Column("signer", Text, nullable=False),
     Column("taken_at", BigInteger, nullable=False),
     Column("entries", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+mirror_jobs = Table(
+    "mirror_jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("order_digest", Text, nullable=False),
+    Column("order_body", LargeBinary, nullable=False),  # msgpack, without the papers: these are files
+    Column("name", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("repositories", LargeBinary),  # msgpack: a list of names
+    Column("state", Text, nullable=False),  # the values of JobState
+    Column("was_read", Integer, nullable=False),  # whether all of the order is in the items
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("problem", Text, nullable=False),
+    # Counts of its items, kept by triggers: many a hundred thousand would have to be counted to tell them live.
+    Column("total", BigInteger, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("absent", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("skipped", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("fetched_bytes", BigInteger, nullable=False),
+    Column("held_bytes", BigInteger, nullable=False),
+    Index("mirror_jobs_by_age", "created_at"),
+    Index("mirror_jobs_open", "created_at", sqlite_where=text("state IN ('queued', 'planning', 'running')")),
+    sqlite_with_rowid=False,
+)
+
+mirror_items = Table(
+    "mirror_items",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),  # the values of ItemKind
+    Column("repository", Text, nullable=False),
+    Column("key", Text, nullable=False),  # of a file: its stored key
+    Column("payload", LargeBinary, nullable=False),  # what makes the selection or the resource again
+    Column("state", Text, nullable=False),  # the values of ItemState
+    Column("size_bytes", BigInteger, nullable=False),
+    Index("mirror_items_once", "job", "kind", "repository", "key", unique=True),
+    Index("mirror_items_open", "job", "kind", "number", sqlite_where=text("state = 'open'")),
+    sqlite_with_rowid=False,
+)
+
+mirror_errors = Table(
+    "mirror_errors",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # of the item
+    Column("subject", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+pins = Table(
+    "pins",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("job", Text, primary_key=True),
+    Column("pinned_at", BigInteger, nullable=False),
+    Index("pins_by_job", "job"),
     sqlite_with_rowid=False,
 )
 

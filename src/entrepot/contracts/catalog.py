@@ -37,7 +37,6 @@ class Usage:
     sha256: str
     size_bytes: int
     last_used_at: datetime
-    pinned: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +143,8 @@ class Catalog(Protocol):
         """Entries that were set aside before a time; the digests of the blobs that they were made of."""
 
     async def delete_absences(self, before: datetime, most: int) -> None:
-        """Stored 404s that were said before a time, and the oldest of those that are more than `most`."""
+        """Stored 404s that were said before a time, and the oldest of those that are more than `most`; pinned ones
+        stay, and do not count."""
 
     async def delete_blob(self, sha256: str) -> None:
         """The blob's row and every entry and derived thing that is made of it. Remembered digests stay."""
@@ -163,7 +163,7 @@ class Catalog(Protocol):
         """Stored versions in the order of package and version (as text), those behind this one. As above."""
 
     def usage(self, limit: int) -> list[Usage]:
-        """The least recently used blobs first."""
+        """The least recently used blobs first, without those that something pinned is made of."""
 
     def is_used(self, sha256: str) -> bool:
         """Whether an entry, or something derived, is made of this blob."""

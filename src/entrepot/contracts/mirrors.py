@@ -1,6 +1,6 @@
 """Mirror jobs and their items: rows that outlive the process (policy §7)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -93,6 +93,102 @@ class PinSummary:
     entries: int
     size_bytes: int
     pinned_at: datetime
+
+
+class ItemKind(Enum):
+    SELECTION = "selection"
+    """Versions of a package: planned, and then its files are items, too."""
+    TREE = "tree"
+    """A folder of ours: walked, and then its files are items, too."""
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorItem:
+    """One piece of a job's work. Two with the same kind, repository and key are one."""
+
+    number: int = 0
+    """Within its job, in the order in which they were added; the book gives it."""
+    kind: ItemKind
+    repository: str
+    key: str
+    """Of a file: its stored key. Of a selection: a digest of it. Of what is skipped: its subject."""
+    payload: bytes = b""
+    """What the selection, or the file's resource, is made of again."""
+    state: ItemState = ItemState.OPEN
+    size_bytes: int = 0
+
+    @property
+    def pins(self) -> bool:
+        """Whether what is stored for it is to stay."""
+        return self.kind is ItemKind.FILE and self.state in (ItemState.DONE, ItemState.HELD, ItemState.ABSENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of an item; one that was not in the book is added."""
+
+    item: MirrorItem
+    """With its new state."""
+    error: ItemError | None = None
+
+
+class MirrorBook(Protocol):
+    """Jobs and their items. All raise StoreFailure when the catalog cannot be used; reads of pages and lists may take
+    some milliseconds: call them in a thread."""
+
+    async def add_job(self, job: Job, order: bytes) -> Job:
+        """The job or, where one with the same order has not ended, that one."""
+
+    def find_job(self, job: str) -> Job | None:
+        """With its counts as they are now; cheap."""
+
+    def find_order(self, job: str) -> tuple[bytes, bool] | None:
+        """The order, and whether all of it is in the items."""
+
+    def jobs(self, limit: int) -> list[Job]:
+        """The newest first."""
+
+    def jobs_named(self, client: str, limit: int) -> list[Job]:
+        """Those of one client, the newest first."""
+
+    def due(self, now: datetime, limit: int) -> list[Job]:
+        """Those that have not ended and that nobody works on, whose time has come, the oldest first."""
+
+    def any_open(self) -> bool:
+        """Whether a job has not ended; cheap."""
+
+    def running(self, now: datetime) -> int:
+        """How many are being worked on, in all processes; cheap."""
+
+    async def advance(self, job: str, state: JobState, at: datetime, problem: str = "") -> bool:
+        """Give a job that has not ended another state. False: it has ended."""
+
+    async def reopen(self, job: str, states: Collection[ItemState]) -> bool:
+        """Open its items of these states again, and forget their errors; queue it, if it has ended. False: there is
+        no such job."""
+
+    async def note_read(self, job: str) -> None:
+        """All of the order is in the items now."""
+
+    async def record(self, job: str, added: Sequence[MirrorItem], settled: Sequence[Settled], at: datetime) -> None:
+        """In one transaction. What is added again, or settled again, stays as it is; what is done, held or absent is
+        pinned."""
+
+    def open_items(self, job: str, kinds: Collection[ItemKind], after: int, limit: int) -> list[MirrorItem]:
+        """By number, those behind `after`."""
+
+    def items(self, job: str, after: int, limit: int) -> list[MirrorItem]:
+        """Of all kinds and states, by number, those behind `after`."""
+
+    def errors(self, job: str) -> list[ItemError]:
+        """By number of the item."""
+
+    async def supersede(self, job: str, former: Collection[str], *, release: bool) -> None:
+        """Hand the pins of former jobs over to this one or, with `release`, let them go."""
+
+    async def forget(self, before: datetime) -> Collection[str]:
+        """Drop what ended before a time; the jobs that are gone. Of one that pins something its row stays."""
 
 
 class Pins(Protocol):
