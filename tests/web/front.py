@@ -15,6 +15,7 @@ from entrepot.web.door import Door, Identity
 from entrepot.web.hot import HotAnswers
 from entrepot.web.keeping import Keeper
 from entrepot.web.ledger import Ledger
+from entrepot.web.openapi import document_of
 from entrepot.web.proxy import BrokenTransfer, Proxy
 from entrepot.web.sending import Sender
 from entrepot.web.status import Status
@@ -95,6 +96,7 @@ class Front:
             totals=Tally(directory / "counts", works.counters).totals,
             repositories=repositories,
             metrics_open=metrics_open,
+            openapi=lambda: document_of(routes),
         )
         self.events: list[str] = []
         self.app = App(

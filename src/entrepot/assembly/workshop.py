@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Mapping
+from functools import cache
 
 from entrepot import __version__
 from entrepot.assembly.blueprint import Blueprint
@@ -54,6 +55,7 @@ from entrepot.web.door import Door
 from entrepot.web.hot import HotAnswers
 from entrepot.web.keeping import Keeper
 from entrepot.web.ledger import Ledger
+from entrepot.web.openapi import document_of
 from entrepot.web.proxy import Proxy
 from entrepot.web.sending import SHARED_BYTES, Sender
 from entrepot.web.sessions import Sessions
@@ -96,6 +98,7 @@ class Workshop:
             totals=self.tally.totals,
             repositories=self.repositories,
             metrics_open=self._settings.metrics.open,
+            openapi=cache(lambda: document_of(self._verbs().routes())),
         )
         self._control_lock = -1
         self._control: ControlSocket | None = None

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, PlainSerializer
 
-RESERVED: Final = frozenset({"api", "ui", "v2", "health", "ready", "metrics", "stats"})
+RESERVED: Final = frozenset({"api", "ui", "v2", "health", "ready", "metrics", "stats", "openapi.json"})
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z", re.ASCII)
 
 

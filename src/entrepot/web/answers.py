@@ -6,8 +6,8 @@ from typing import Literal
 import msgspec
 
 from entrepot.cache.counters import Counts
-from entrepot.contracts.mirrors import Job, JobState
 from entrepot.contracts.mirrors import ItemError as Mistake
+from entrepot.contracts.mirrors import Job, JobState
 
 
 class Stored(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

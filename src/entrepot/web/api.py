@@ -62,8 +62,8 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     takes: object = None
     """The type of the body that is sent; None: there is none."""
-    gives: object = object
-    """The type of what `answer` gives: msgspec makes the schema of it."""
+    gives: object = None
+    """The type of what `answer` gives; None: any JSON."""
 
 
 class Api:

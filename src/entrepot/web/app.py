@@ -21,7 +21,7 @@ from entrepot.web.tokens import Guard, Principal
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
-_OWN = {b"/health", b"/ready", b"/metrics", b"/"}
+_OWN = {b"/health", b"/ready", b"/metrics", b"/openapi.json", b"/"}
 _SPECIAL = frozenset(
     (b"range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range", b"via")
 )
@@ -38,7 +38,7 @@ class Lifetime:
 
 
 class App:
-    """/health /ready /metrics /api · everything else: /[~session/]repository/…"""
+    """/health /ready /metrics /openapi.json /api · everything else: /[~session/]repository/…"""
 
     def __init__(
         self,

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from entrepot.errors import BadRequest, EntrepotError
 
-LONGEST_LINE = 1 << 20
+LONGEST_LINE = 96 << 20
+"""Bytes: an order with 64 MiB of documents, which travel in base64."""
 LONGEST_ADDRESS = 107
 """Bytes that fit into the address of a Unix socket (unix(7))."""
 
@@ -19,6 +20,14 @@ Verb = Callable[[Mapping[str, object], ExitStack], Awaitable[object]]
 """Arguments to a JSON-ready result. What is entered into the stack lasts until the connection ends."""
 
 _log = logging.getLogger("entrepot")
+
+
+def text_argument(arguments: Mapping[str, object], name: str) -> str:
+    """Raises BadRequest where there is none."""
+    value = arguments.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadRequest(f"the argument {name!r} is missing")
+    return value
 
 
 @contextmanager

@@ -23,12 +23,12 @@ class Error(msgspec.Struct, forbid_unknown_fields=True):
 
 def document_of(routes: Sequence[Route]) -> bytes:
     """As JSON."""
-    types = [Error, *(route.gives for route in routes), *(route.takes for route in routes if route.takes is not None)]
+    types = [Error, *(one for route in routes for one in (route.gives, route.takes) if one is not None)]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     schema_of = dict(zip(map(id, types), schemas, strict=True))
     paths: dict[str, dict[str, Json]] = {}
     for route in routes:
-        operation = _operation(route, schema_of[id(route.gives)], schema_of.get(id(route.takes)))
+        operation = _operation(route, schema_of.get(id(route.gives), {}), schema_of.get(id(route.takes)))
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     return msgspec.json.encode(
         {

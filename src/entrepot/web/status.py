@@ -1,4 +1,5 @@
-"""How the server is: /health, /ready, /metrics, and a word for people who open the address itself."""
+"""How the server is: /health, /ready, /metrics, what /openapi.json says of it, and a word for people who open the
+address itself."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -31,9 +32,11 @@ class Status:
         totals: Callable[[], Counters],
         repositories: Mapping[str, Repository],
         metrics_open: bool,
+        openapi: Callable[[], bytes],
     ) -> None:
+        """`openapi`: the document on the interface for programs, as JSON. There is nothing secret in it."""
         self._door, self._catalog, self._blobs, self._totals = door, catalog, blobs, totals
-        self._repositories, self._metrics_open = repositories, metrics_open
+        self._repositories, self._metrics_open, self._openapi = repositories, metrics_open, openapi
 
     async def serve(
         self, scope: Mapping[str, Any], send: Send, host: bytes, principal: Principal | None = None
@@ -70,6 +73,8 @@ class Status:
                 if not self._metrics_open:
                     self._check_scraper(principal)
                 return 200, await asyncio.to_thread(self.metrics), METRICS_TYPE
+            case b"/openapi.json":
+                return 200, await asyncio.to_thread(self._openapi), "application/json"
         return 200, self._welcome(base, principal).encode(), text
 
     def _check_scraper(self, principal: Principal | None) -> None:

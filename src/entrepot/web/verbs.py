@@ -9,8 +9,9 @@ from entrepot.cache.inspection import Inspection
 from entrepot.cache.operations import Operations
 from entrepot.errors import BadRequest
 from entrepot.mirror.fills import Fills
-from entrepot.web.api import Call, Route
-from entrepot.web.control import Verb
+from entrepot.web.answers import Explanation, Stats
+from entrepot.web.api import Call, Parameter, Route
+from entrepot.web.control import Verb, text_argument
 from entrepot.web.sessions import Sessions
 
 Arguments = Mapping[str, object]
@@ -58,8 +59,23 @@ class Verbs:
     def routes(self) -> tuple[Route, ...]:
         """What can be had by token over HTTP, too."""
         return (
-            Route(method="GET", path="/api/stats", right="admin", answer=self._told_stats),
-            Route(method="GET", path="/api/explain", right="admin", answer=self._told_explanation),
+            Route(
+                method="GET",
+                path="/api/stats",
+                right="admin",
+                answer=self._told_stats,
+                gives=Stats,
+                summary="Tell what was served from where, and what is stored.",
+            ),
+            Route(
+                method="GET",
+                path="/api/explain",
+                right="admin",
+                answer=self._told_explanation,
+                gives=list[Explanation],
+                parameters=(Parameter(name="target", text="REPOSITORY/PATH, an address of ours, or a package URL."),),
+                summary="Say why a package or path is answered as it is.",
+            ),
         )
 
     async def _told_explanation(self, call: Call) -> object:
@@ -67,7 +83,7 @@ class Verbs:
         return await self._explain(call.arguments, None)
 
     async def _explain(self, arguments: Arguments, connection: ExitStack | None) -> object:
-        found = await self._explainer.explain(_text(arguments, "target"))
+        found = await self._explainer.explain(text_argument(arguments, "target"))
         return [{"resource": one.resource, "facts": one.facts} for one in found]
 
     async def _told_stats(self, call: Call) -> object:
@@ -83,31 +99,31 @@ class Verbs:
         return (await asyncio.to_thread(self._metrics)).decode()
 
     async def _purge(self, arguments: Arguments, connection: ExitStack) -> object:
-        return await self._operations.purge(_text(arguments, "target"))
+        return await self._operations.purge(text_argument(arguments, "target"))
 
     async def _invalidate(self, arguments: Arguments, connection: ExitStack) -> object:
-        return await self._operations.invalidate(_text(arguments, "target"))
+        return await self._operations.invalidate(text_argument(arguments, "target"))
 
     async def _forget(self, arguments: Arguments, connection: ExitStack) -> object:
-        return await self._operations.forget(_text(arguments, "target"))
+        return await self._operations.forget(text_argument(arguments, "target"))
 
     async def _accept(self, arguments: Arguments, connection: ExitStack) -> object:
-        done = await self._operations.accept(_text(arguments, "target"), str(arguments.get("sha256", "")))
+        done = await self._operations.accept(text_argument(arguments, "target"), str(arguments.get("sha256", "")))
         return {"key": done.key, "remembered": done.remembered, "stored": done.stored}
 
     async def _offered(self, arguments: Arguments, connection: ExitStack) -> object:
         """The digest of the bytes that upstream has under the name now."""
-        return await self._inspection.offered(*self._operations.find_file(_text(arguments, "target")))
+        return await self._inspection.offered(*self._operations.find_file(text_argument(arguments, "target")))
 
     async def _open_session(self, arguments: Arguments, connection: ExitStack) -> object:
         """The session lasts as long as the connection, so it ends with its user however that ends."""
-        connection.enter_context(self._sessions.open(_text(arguments, "name")))
+        connection.enter_context(self._sessions.open(text_argument(arguments, "name")))
         return self._about
 
     async def _session(self, arguments: Arguments, connection: ExitStack) -> object:
         """What was booked to a session so far, by repository."""
         await asyncio.sleep(self._settling)
-        return await asyncio.to_thread(self._operations.session, _text(arguments, "name"))
+        return await asyncio.to_thread(self._operations.session, text_argument(arguments, "name"))
 
     async def _inspect(self, arguments: Arguments, connection: ExitStack) -> object:
         """Whether store and catalog work, and a few stored files read again."""
@@ -127,14 +143,7 @@ class Verbs:
         return await self._fills.told()
 
     async def _clear_fill(self, arguments: Arguments, connection: ExitStack) -> object:
-        return await self._fills.clear(_text(arguments, "key"))
+        return await self._fills.clear(text_argument(arguments, "key"))
 
     async def _clear_failed_fills(self, arguments: Arguments, connection: ExitStack) -> object:
         return await self._fills.clear_failed()
-
-
-def _text(arguments: Arguments, name: str) -> str:
-    value = arguments.get(name)
-    if not isinstance(value, str) or not value:
-        raise BadRequest(f"the argument {name!r} is missing")
-    return value
