@@ -3,7 +3,8 @@
 EntrepotError
 ├── BadRequest            400  the request cannot be understood
 │   ├── UnreadableLock    400  a lock file that cannot be understood: file, line, what was found
-│   └── UnreadableBill    400  a bill of materials that cannot be understood: file, component, what was found
+│   ├── UnreadableBill    400  a bill of materials that cannot be understood: file, component, what was found
+│   └── UnreadableBundle  400  a bundle that is not as it was written, or not from whom we trust
 ├── TokenNeeded           401  this is for those who have a token
 ├── NotServed             404  this repository does not serve such a path
 ├── MethodRefused         405  not one of the methods this path has
@@ -31,6 +32,7 @@ EntrepotError
 │   ├── VersionChanged    502  they differ from what this name had before
 │   └── UnreadableIndex   502  an index that cannot be parsed
 ├── StoreFailure          503  the local disk or catalog failed
+│   └── NotStorable       503  what upstream or configuration does not let us store
 ├── ServerEnding          503  the server takes no new sessions, because it is about to end
 ├── ConfigError            -   the configuration is wrong: file, line, remedy
 └── InternalError         500  a defect of ours
@@ -61,6 +63,10 @@ class UnreadableLock(BadRequest):
 
 class UnreadableBill(BadRequest):
     status, code = 400, "unreadable-bill"
+
+
+class UnreadableBundle(BadRequest):
+    status, code = 400, "unreadable-bundle"
 
 
 class TokenNeeded(EntrepotError):
@@ -210,6 +216,12 @@ class UnreadableIndex(BadContent):
 
 class StoreFailure(EntrepotError):
     status, code = 503, "store-failure"
+
+
+class NotStorable(StoreFailure):
+    """No failure of ours: it was, or would be, served all the same."""
+
+    status, code = 503, "not-storable"
 
 
 class ServerEnding(EntrepotError):

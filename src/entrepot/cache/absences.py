@@ -1,9 +1,16 @@
-"""What upstream said does not exist, for a short while."""
+"""What upstream said does not exist: in memory for a while, and as entries for when it cannot be asked."""
 
 from collections import OrderedDict
+from datetime import datetime
 
+from entrepot.cache.order import all_identities
+from entrepot.cache.repository import Repository
 from entrepot.contracts.clock import Clock
+from entrepot.contracts.fetcher import Fetcher
 from entrepot.errors import Absent
+from entrepot.model.entry import Entry
+from entrepot.model.headers import Headers
+from entrepot.model.resource import Resource
 
 ABSENT_KEPT = 50_000
 
@@ -33,3 +40,20 @@ class Absences:
     def forget(self, prefix: str = "") -> None:
         for subject in [subject for subject in self._known if subject.startswith(prefix)]:
             del self._known[subject]
+
+
+def absence_of(fetcher: Fetcher, repository: Repository, resource: Resource, now: datetime) -> Entry:
+    """The entry that remembers it."""
+    return Entry(
+        repository=repository.name,
+        key=resource.stored_key,
+        sha256="",
+        size_bytes=0,
+        headers=Headers(),
+        url="",
+        upstream=all_identities(fetcher, repository),
+        stored_at=now,
+        validated_at=now,
+        gone_at=now,
+        snapshot=resource.snapshot,
+    )

@@ -13,7 +13,7 @@ from entrepot.cache.order import Kit, Order
 from entrepot.contracts.blobs import GrowingBlob, OpenBlob
 from entrepot.contracts.board import Claim
 from entrepot.contracts.fetcher import UpstreamReply
-from entrepot.errors import BadContent, BodyCut, DigestMismatch, StoreFailure, TooBig, VersionChanged
+from entrepot.errors import BadContent, BodyCut, DigestMismatch, NotStorable, StoreFailure, TooBig, VersionChanged
 from entrepot.model.digest import Digest, RunningHash
 from entrepot.model.entry import Blob, Remembered
 from entrepot.model.headers import Headers
@@ -235,7 +235,7 @@ class Arrival:
         await self._check_digests()
         await self._examine(reply)
         if not reply.delimited and not self._wanted:
-            self._failure = self._failure or StoreFailure(
+            self._failure = self._failure or NotStorable(
                 f"{self._order.subject}: its end cannot be told for sure, so it is not kept"
             )
         self._flight.finish(self._size)

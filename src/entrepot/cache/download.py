@@ -14,7 +14,15 @@ from entrepot.cache.order import Kit, Order
 from entrepot.cache.soundness import hash_of
 from entrepot.contracts.board import Claim
 from entrepot.contracts.fetcher import UpstreamReply
-from entrepot.errors import BadContent, BodyCut, EntrepotError, StoreFailure, Unreachable, UpstreamTimeout
+from entrepot.errors import (
+    BadContent,
+    BodyCut,
+    EntrepotError,
+    NotStorable,
+    StoreFailure,
+    Unreachable,
+    UpstreamTimeout,
+)
 from entrepot.model.entry import Blob, Entry, Remembered
 from entrepot.model.headers import Headers
 from entrepot.model.resource import Kind
@@ -255,7 +263,7 @@ class Download:
         """Durable first, then known: blob, then entry. Failing here costs the store, not the readers."""
         order = self._order
         if not storable(200, reply.headers, order.resource, order.repository.rules):
-            self._flight.store_failed(StoreFailure(f"{order.subject}: upstream forbids storing it"))
+            self._flight.store_failed(NotStorable(f"{order.subject}: upstream or configuration forbids storing it"))
             return False
         try:
             blob = await arrival.commit()

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
 from math import inf
 
 from entrepot.cache.absences import Absences
@@ -26,9 +25,6 @@ from entrepot.cache.judging import (
     check_passing,
     direct,
     is_live,
-    opened,
-    refused,
-    versioned,
 )
 from entrepot.cache.listings import Listings
 from entrepot.cache.naming import check_leaving
@@ -36,12 +32,13 @@ from entrepot.cache.order import Kit, Order
 from entrepot.cache.ordering import Orders
 from entrepot.cache.passing import Passing
 from entrepot.cache.patience import first_word
-from entrepot.cache.plan import Gone, Keep, Miss, Serve, Wish, next_step
+from entrepot.cache.plan import Gone, Keep, Miss, Serve, next_step
 from entrepot.cache.ranges import Conditions
 from entrepot.cache.repository import Repository
 from entrepot.cache.solo import SoloClaim
 from entrepot.cache.soundness import Soundness
 from entrepot.cache.standing import Standing, fallback_of
+from entrepot.cache.supply import Supply
 from entrepot.cache.validation import Validation
 from entrepot.contracts.triggers import Triggers
 from entrepot.errors import Absent, EntrepotError, StoreFailure, UpstreamFailure, UpstreamStatus
@@ -67,20 +64,20 @@ class Engine:
         """`range_wait` in seconds: how long a range ahead of a download waits for it."""
         self._kit, self._flights, self._documents, self._indexes = kit, flights, documents, indexes
         self._soundness, self._counters, self._range_wait = soundness, counters, range_wait
-        self._ages, self._validation = ages, validation
         self._passing = Passing(kit)
         self._beginnings = Beginnings(documents, soundness)
         self._standing = Standing(kit, documents, soundness)
         orders = Orders(documents, flights, soundness, counters)
         self._groups = Groups(kit, flights, documents, self._standing, orders)
         self._misses = Misses(triggers, kit.fetcher)
+        self.supply = Supply(kit, flights, documents, self._groups, self._standing, ages, validation)
         self.absences = Absences(kit.clock)
         self.listings = Listings(kit.catalog)
 
     async def fetch(self, repository: Repository, resource: Resource, ask: ClientAsk) -> Answer:
         """The answer to one request. Raises what a client is to be told instead."""
         stored_only = resource.cached_only or ask.wish.stored_only or repository.rules.network == "offline"
-        case = await self._open(repository, resource, stored_only=stored_only)
+        case = await self.supply.open(repository, resource, stored_only=stored_only)
         if case.direct:
             await check_listed(self._documents, case)
             check_leaving(self._kit.fetcher, case.repository, resource, case.direct)
@@ -93,7 +90,7 @@ class Engine:
             ask = replace(ask, wish=replace(ask.wish, stored_only=True))
         if case.resource.kind is Kind.INDEX:
             return await self._fetch_index(case, ask)
-        valid_until = await self._check(case, ask.as_of, stored_only=ask.wish.stored_only)
+        valid_until = await self.supply.check(case, ask.as_of, stored_only=ask.wish.stored_only)
         answer = await self._fetch_bytes(case, ask)
         self._groups.note_reading(case, answer, ask)
         answer.valid_until = valid_until
@@ -103,37 +100,9 @@ class Engine:
             answer.headers = [*fields]
         return answer
 
-    async def _check(self, case: Case, as_of: datetime | None, *, stored_only: bool) -> float:
-        """Until when (seconds since the epoch) a file may be had. Raises PolicyError where it may not, and what keeps
-        that from being told."""
-        repository, resource = case.repository, case.resource
-        refusal = await self._ages.refusal(repository, resource, as_of, stored_only=stored_only)
-        judgement = await self._validation.judge(repository, resource)
-        refusal = refusal or judgement.refusal
-        if refusal is not None:
-            raise refused(f"{repository.name}/{resource.key}", refusal)
-        return min(self._ages.valid_until(repository), judgement.valid_until)
-
     async def fill(self, repository: Repository, resource: Resource) -> None:
         """Have it stored, whatever a miss gets. Raises what makes that impossible."""
-        case = await self._open(repository, resource)
-        repository = case.repository
-        resource, membership = await self._groups.enter(case, ClientAsk())
-        entry, now = self._documents.find_entry(repository, resource), self._kit.clock.now()
-        if isinstance(next_step(entry, resource, Wish(), repository.rules, now, membership), Serve):
-            return
-        if resource.kind is Kind.INDEX:
-            flight, _ = self._documents.launch(repository, resource, entry)
-        else:
-            await self._check(case, None, stored_only=False)
-            usable = entry if entry is not None and entry.gone_at is None else None
-            flight, _ = self._flights.launch(await self._groups.order(repository, resource, usable, entry))
-        await asyncio.shield(flight.stored)
-
-    async def _open(self, repository: Repository, resource: Resource, *, stored_only: bool = False) -> Case:
-        """Raises PolicyError."""
-        resource = await versioned(self._documents, repository, resource, stored_only=stored_only)
-        return opened(self._kit.fetcher, repository, resource)
+        await self.supply.fill(repository, resource)
 
     # --- from the store ---------------------------------------------------------------------------------------------
 

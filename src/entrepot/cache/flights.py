@@ -4,19 +4,19 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
+from entrepot.cache.absences import absence_of
 from entrepot.cache.background import Background
 from entrepot.cache.download import Download
 from entrepot.cache.flight import Flight
 from entrepot.cache.follow import Followed, Follower
 from entrepot.cache.naming import owners_of
 from entrepot.cache.notes import failure_note
-from entrepot.cache.order import Kit, Order, all_identities
+from entrepot.cache.order import Kit, Order
 from entrepot.cache.plan import Forbid, after_failure
 from entrepot.cache.solo import SoloClaim
 from entrepot.contracts.board import Board, Claim, Generation, Watch
 from entrepot.errors import Absent, BadContent, EntrepotError, InternalError, StoreFailure, UpstreamFailure
 from entrepot.model.entry import Entry
-from entrepot.model.headers import Headers
 from entrepot.model.resource import Kind
 
 SUSPECTS_KEPT = 10_000
@@ -164,19 +164,7 @@ class Flights:
         now: datetime = self._kit.clock.now()
         if known is not None and not known.is_absence:
             return replace(known, gone_at=now, next_check_at=None, failures=0, expired=False)
-        return Entry(
-            repository=order.repository.name,
-            key=order.resource.stored_key,
-            sha256="",
-            size_bytes=0,
-            headers=Headers(),
-            url="",
-            upstream=all_identities(self._kit.fetcher, order.repository),
-            stored_at=now,
-            validated_at=now,
-            gone_at=now,
-            snapshot=order.resource.snapshot,
-        )
+        return absence_of(self._kit.fetcher, order.repository, order.resource, now)
 
     def _forget(self, order: Order, flight: Flight) -> None:
         if self._flying.get(_name(order)) is flight:
