@@ -644,7 +644,7 @@ def test_every_client_is_pointed_at_the_simple_index_and_keeps_its_own_further_o
 
 
 def test_every_lock_file_comes_with_a_remedy() -> None:
-    assert {one.name for one in LOCKFILES} >= {"uv.lock", "poetry.lock", "pdm.lock", "requirements*.txt"}
+    assert {one.name for one in LOCKFILES} >= {"uv.lock", "poetry.lock", "pdm.lock", "*requirements*.txt"}
     assert all(one.remedy for one in LOCKFILES)
 
 

@@ -7,8 +7,10 @@ import msgspec
 from packageurl.contrib.purl2url import get_repo_url
 from packaging.utils import canonicalize_name
 
+from entrepot.contracts.closure import Closure
 from entrepot.contracts.ecosystem import Ecosystem, View
 from entrepot.ecosystems.pypi_clients import CLIENTS, LOCKFILES
+from entrepot.ecosystems.pypi_closure import close_project, named_file
 from entrepot.ecosystems.pypi_forms import ASK_HTML, ASK_JSON, CONTENT_TYPES, choose_form
 from entrepot.ecosystems.pypi_html import write_html
 from entrepot.ecosystems.pypi_legacy import read_legacy, write_legacy
@@ -18,8 +20,10 @@ from entrepot.ecosystems.pypi_pages import write_json
 from entrepot.ecosystems.pypi_places import Places, link_of
 from entrepot.ecosystems.pypi_resources import file_resource, page_resource
 from entrepot.errors import Absent, BadRequest, EntrepotError, MethodRefused, NotServed, UnreadableIndex
+from entrepot.model.purl import Purl
 from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
 from entrepot.model.resource import BASE, Kind, Reply, Request, Resource
+from entrepot.model.selection import Extent, Selection
 from entrepot.model.versions import PEP440
 
 LEGACY = "legacy"
@@ -101,6 +105,13 @@ class Pypi(Ecosystem):
         page = shown(read_page(document), resource.about, places, view.hidden, view.base)
         body = write_json(page) if resource.form == "json" else write_html(page)
         return Rendered(body=body, content_type=CONTENT_TYPES[resource.form])
+
+    def select(self, purl: Purl, extent: Extent) -> Selection:
+        """The qualifier `file_name` selects one file."""
+        return named_file(super().select(purl, extent))
+
+    def closure(self, selection: Selection) -> Closure:
+        return close_project(selection)
 
     def problem(self, error: EntrepotError) -> Reply:
         """Problem details (RFC 9457), whose title and detail uv shows. pip shows the status line only."""

@@ -7,6 +7,8 @@ import msgspec
 from msgspec import toml
 
 from entrepot.contracts.ecosystem import Client, FoundAt, Lockfile
+from entrepot.ecosystems.pypi_locks import read_pdm, read_poetry, read_pylock, read_uv
+from entrepot.ecosystems.pypi_requirements import read_requirements
 
 
 class _Index(msgspec.Struct):
@@ -174,21 +176,26 @@ LOCKFILES = (
     Lockfile(
         name="uv.lock",
         remedy="uv.lock records the index and each file's URL: run `uv lock` without Entrepot before it is shared",
+        read=read_uv,
     ),
     Lockfile(
         name="pylock*.toml",
         remedy="a pylock file may record each file's URL: lock again without Entrepot before it is shared",
+        read=read_pylock,
     ),
     Lockfile(
         name="poetry.lock",
         remedy="poetry.lock records the source that pyproject.toml names: remove it there and run `poetry lock`",
+        read=read_poetry,
     ),
     Lockfile(
         name="pdm.lock",
         remedy="pdm.lock records URLs only with the strategy `static_urls`: run `pdm lock --strategy no_static_urls`",
+        read=read_pdm,
     ),
     Lockfile(
-        name="requirements*.txt",
+        name="*requirements*.txt",
         remedy="pip-compile writes --index-url lines: run it with --no-emit-index-url",
+        read=read_requirements,
     ),
 )

@@ -118,5 +118,6 @@ def _parsed(text: str) -> Version | None:
 def _normal_version(text: str) -> str:
     try:
         return str(Version(text))
-    except InvalidVersion:
+    except ValueError:
+        # Also for numbers that are too long to be read.
         return ""
