@@ -137,6 +137,8 @@ class Ecosystem(ABC):
     """Who sets the dates of versions. An author's can be set back, so first seen counts besides."""
     files_have_ages: ClassVar[bool] = False
     """Whether files come to old versions, so that each has its own age; `View.hidden` then holds names of files."""
+    settled: ClassVar[str] = ""
+    """How the keys begin of which `settlement` is told; empty: there is nothing to settle."""
     option_names: ClassVar[Mapping[str, str]] = {}
     """Options a repository of this ecosystem takes, with one line on each; values reach `__init__` as given."""
 
@@ -233,6 +235,11 @@ class Ecosystem(ABC):
         """Everything that clients will ask for: artifacts, indexes, side files, and the paths they probe in vain. An
         ecosystem whose packages cannot be enumerated raises NotServed at once."""
         raise NotServed(f"{self.title}: packages of this kind cannot be mirrored by name")
+
+    def settlement(self, keys: Iterable[str]) -> Closure:
+        """What must be held besides, because clients check what is held against each other: told when everything of an
+        order is planned. `keys`: those in the store and those planned that begin with `settled`."""
+        yield from ()
 
     def purl_of(self, resource: Resource, version: str) -> Purl | None:
         """How bills of materials call what a file belongs to; None for what is in none."""
