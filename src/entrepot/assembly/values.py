@@ -38,6 +38,8 @@ def repositories_of(blueprint: Blueprint) -> dict[str, Repository]:
             store=settings.store,
             offline_miss=404 if settings.offline_miss == "404" else 504,
             reserved=reserved,
+            trees=tuple(tree.tree() for tree in settings.trees),
+            listings=settings.listings,
         )
     return made
 
@@ -120,6 +122,7 @@ def _upstream_settings(upstream: ResolvedUpstream, environment: Mapping[str, str
         max_connections=settings.max_connections,
         owns=settings.owns,
         download_hosts=hosts if isinstance(hosts, tuple) else "index",
+        token_realms=settings.token_realms,
         discovered=upstream.discovered,
     )
 

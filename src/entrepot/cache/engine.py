@@ -10,6 +10,7 @@ from entrepot.cache.answer import Answer, Growing, Representation, Trace, etag_o
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.beginnings import Beginnings
 from entrepot.cache.counters import Counters
+from entrepot.cache.directories import Directories, is_folder
 from entrepot.cache.documents import Documents
 from entrepot.cache.download import Download
 from entrepot.cache.fields import MUTABLE, kept_fields, shown_fields
@@ -60,8 +61,10 @@ class Engine:
         triggers: Triggers,
         ages: Ages,
         validation: Validation,
+        directories: Directories | None = None,
     ) -> None:
         """`range_wait` in seconds: how long a range ahead of a download waits for it."""
+        self._directories = directories
         self._kit, self._flights, self._documents, self._indexes = kit, flights, documents, indexes
         self._soundness, self._counters, self._range_wait = soundness, counters, range_wait
         self._passing = Passing(kit)
@@ -91,6 +94,12 @@ class Engine:
         if case.resource.kind is Kind.INDEX:
             return await self._fetch_index(case, ask)
         valid_until = await self.supply.check(case, ask.as_of, stored_only=ask.wish.stored_only)
+        if self._directories is not None and is_folder(case.repository, case.resource):
+            page = await self._directories.page(case, ask, self._misses)
+            if page is not None:
+                return page
+            # No listing. It passes, but where listings are expected nothing else is kept: it may be a login page.
+            case = replace(case, repository=case.repository.under(None, keep=False))
         answer = await self._fetch_bytes(case, ask)
         self._groups.note_reading(case, answer, ask)
         answer.valid_until = valid_until

@@ -6,6 +6,7 @@ from typing import Literal
 from entrepot.cache.freshness import FreshnessRules, ruled
 from entrepot.contracts.ecosystem import Ecosystem, Limits
 from entrepot.model.names import ReservedNames
+from entrepot.model.trees import Tree
 from entrepot.policy.gate import Gate
 from entrepot.policy.verdict import Overrides, Refusal
 
@@ -33,6 +34,10 @@ class Repository:
     """Why nobody may be asked; what is stored is served all the same."""
     offline_miss: Literal[404, 504] = 504
     """What is answered offline for what is not stored; 404 only where the repository is declared complete."""
+    trees: tuple[Tree, ...] = ()
+    """Folders that are mirrored as a whole."""
+    listings: bool = False
+    """Whether folders outside of them get directory pages of ours, too."""
     _plain: "Repository | None" = None
     _variants: dict[tuple[Overrides | None, str, bool], "Repository"] = field(
         default_factory=dict, compare=False, repr=False

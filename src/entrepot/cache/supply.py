@@ -108,6 +108,20 @@ class Supply:
         flight = await self._launch(case, resource, entry, checked=current)
         return Supplied(entry=await asyncio.shield(flight.stored), fetched=flight.settled is None)
 
+    async def renew(self, repository: Repository, resource: Resource) -> Supplied:
+        """Have it stored as upstream has it now: what can change is asked about, however fresh it is. Raises as `fill`
+        does."""
+        case = await self.open(repository, resource)
+        repository = case.repository
+        if not repository.rules.keep:
+            raise NotStorable(f"{repository.name}/{resource.key}: configuration has nothing of this kind stored")
+        resource, entry, step = await self._next(case, current=True)
+        lasts = resource.kind is Kind.ARTIFACT or (resource.snapshot and not resource.is_root)
+        if lasts and isinstance(step, Serve) and self._standing.is_there(step.entry):
+            return Supplied(entry=step.entry, fetched=False)
+        flight = await self._launch(case, resource, entry, checked=False)
+        return Supplied(entry=await asyncio.shield(flight.stored), fetched=flight.settled is None)
+
     async def _next(self, case: Case, *, current: bool) -> tuple[Resource, Entry | None, Step]:
         resource, membership = await self._groups.enter(case, ClientAsk())
         entry, now, rules = (

@@ -286,6 +286,38 @@ pins = Table(
     sqlite_with_rowid=False,
 )
 
+trees = Table(
+    "trees",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("succeeded_at", BigInteger),
+    Column("failures", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("counts", LargeBinary, nullable=False),  # msgpack: numbers by name
+    sqlite_with_rowid=False,
+)
+
+listed = Table(
+    "listed",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("folder", Text, primary_key=True),  # its key, with a slash at the end; empty for the root
+    Column("name", Text, primary_key=True),
+    Column("size_bytes", BigInteger),
+    Column("modified", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),  # of what it describes; empty where that is not known
+    Column("walk", BigInteger, nullable=False),  # the last that found it
+    Column("absent_walks", Integer, nullable=False),
+    Column("absent_since", BigInteger),
+    Column("purged_at", BigInteger),
+    sqlite_with_rowid=False,
+)
+
 # One row, kept by triggers: counting a million rows would take longer than anybody who asks wants to wait.
 totals = Table(
     "totals",

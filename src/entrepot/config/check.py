@@ -15,6 +15,7 @@ from entrepot.config.repository import Repository
 from entrepot.config.secrets import read_secret
 from entrepot.config.settings import Settings
 from entrepot.config.token_check import about_tokens
+from entrepot.config.tree_check import about_trees
 from entrepot.config.upstream import Upstream
 from entrepot.config.version_control import NAME as VERSION_CONTROL
 from entrepot.config.version_control import about_use, about_version_control
@@ -161,6 +162,7 @@ def _about_repository(
             yield (*key, "upstreams"), f"{dotted}.upstreams: {upstream!r} is no name in [upstreams]; {nearest}"
     yield from _about_names((*key, "reserved"), repository, kind)
     yield from about_policy(key, repository, settings)
+    yield from about_trees((*key, "trees"), repository.trees)
     yield from _about_options((*key, "options"), repository, kind)
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from entrepot.config.names import OptionalUrl, UpstreamReference
 from entrepot.config.policy import Cooldown, NetworkMode, OfflineMiss, RedirectStatus, RepositoryMode, Rule
+from entrepot.config.trees import TreeSettings
 from entrepot.config.units import Backoff, Duration, Lifetime
 
 
@@ -108,10 +109,15 @@ class Repository(BaseModel):
         default=None,
         description="Whether upstream's no-store and private keep an answer out of the store; unset: for generic only.",
     )
+    listings: bool = Field(
+        default=False,
+        description="Whether folders are answered with directory pages of our own, also where no tree is mirrored.",
+    )
     freshness: Freshness = Freshness()
     stale: Stale = Stale()
     cooldown: Cooldown = Cooldown()
     rules: tuple[Rule, ...] = ()
+    trees: tuple[TreeSettings, ...] = ()
     options: dict[str, object] = Field(
         default={}, description="Options of the ecosystem; they may also stand beside the other keys."
     )
