@@ -10,25 +10,30 @@ from typing import ClassVar, Literal
 import msgspec
 from packageurl.contrib.purl2url import get_download_url
 
+from entrepot.contracts.closure import Closure
 from entrepot.contracts.ecosystem import Client, Ecosystem, Lockfile, Pass, View
 from entrepot.ecosystems.npm_audit import BULK, SEARCH, may_search, scrub_audit
+from entrepot.ecosystems.npm_choice import is_wish
 from entrepot.ecosystems.npm_clients import CLIENTS, LOCKFILES
+from entrepot.ecosystems.npm_closure import close_package
 from entrepot.ecosystems.npm_names import (
     decode_segments,
-    escape,
     is_tarball,
     is_version,
     split_package,
 )
 from entrepot.ecosystems.npm_packument import ABBREVIATED, FULL, read_releases, render_packument
+from entrepot.ecosystems.npm_ranges import parse_version
+from entrepot.ecosystems.npm_resources import KEYS, attestations, packument, tarball, whole_package
 from entrepot.errors import BadRequest, ConfigError, EntrepotError, MethodRefused, NotServed
 from entrepot.model.headers import split_list
 from entrepot.model.names import ReservedNames
+from entrepot.model.purl import Purl
 from entrepot.model.release import Document, Release, ReleaseFile, Rendered
 from entrepot.model.resource import Kind, Reply, Request, Resource
+from entrepot.model.selection import Extent, Selection
 from entrepot.model.versions import SEMVER, VersionOrder, parse_semver
 
-_ATTESTATIONS_TTL = 86400.0
 _QUALITY = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\Z")
 _QUERY = re.compile(r"[!-~]{0,4096}\Z")
 _NO_ACCOUNTS = "Entrepot has no accounts; its upstreams' credentials are in its configuration"
@@ -76,7 +81,22 @@ class Npm(Ecosystem):
         return _route_package(segments, request.accept)
 
     def index_of(self, package: str) -> Resource:
-        return _packument(_whole_package(tuple(package.split("/"))), "full")
+        return packument(whole_package(tuple(package.split("/"))))
+
+    def package_of(self, namespace: str, name: str) -> str:
+        return whole_package((namespace, name) if namespace else (name,))
+
+    def select(self, purl: Purl, extent: Extent) -> Selection:
+        wanted = purl.version
+        exact = parse_version(wanted) is not None
+        if not (exact or is_wish(wanted)):
+            raise BadRequest(f"{purl}: {wanted!r} is neither a version nor a range nor a tag of npm's")
+        package = self.package_of(purl.namespace, purl.name)
+        version, within = (wanted, "") if exact else ("", wanted)
+        return Selection(package=package, version=version, within=within, qualifiers=purl.qualifiers, extent=extent)
+
+    def closure(self, selection: Selection) -> Closure:
+        return close_package(selection)
 
     def releases(self, document: Document) -> Iterator[Release]:
         return read_releases(document)
@@ -111,12 +131,12 @@ def _route_package(segments: tuple[str, ...], accept: str) -> Resource:
     package, rest = split_package(segments)
     match rest:
         case ():
-            return _packument(package, form_of(accept))
+            return packument(package, form_of(accept))
         case ("-", file) if is_tarball(file):
-            return _tarball(package, file)
+            return tarball(package, file)
         case (version,) if is_version(version):
             number = version if parse_semver(version) else ""
-            return _packument(package, f"version:{version}", number)
+            return packument(package, f"version:{version}", number)
     raise NotServed(f"{package} has no such document or file: {'/'.join(rest)[:80]}")
 
 
@@ -128,12 +148,12 @@ def _route_service(segments: tuple[str, ...]) -> Resource | Reply:
         case ("whoami",):
             return _json_reply(401, {"error": _NO_ACCOUNTS, "code": "no-accounts"})
         case ("npm", "v1", "keys"):
-            path = "-/npm/v1/keys"
-            return Resource(key=path, path=path, kind=Kind.SIGNED, accept=FULL)
+            return KEYS
         case ("npm", "v1", "attestations", _, *_):
-            return _attestations("/".join(segments[3:]))
+            name, _, version = "/".join(segments[3:]).rpartition("@")
+            return attestations(whole_package(tuple(name.split("/"))), version)
         case ("package", _, *_, "dist-tags"):
-            return _packument(_whole_package(segments[1:-1]), "dist-tags")
+            return packument(whole_package(segments[1:-1]), "dist-tags")
     raise NotServed(f"Entrepot does not serve -/{'/'.join(segments)[:80]}")
 
 
@@ -147,50 +167,6 @@ def form_of(accept: str) -> str:
     abbreviated = qualities.get(ABBREVIATED, 0.0)
     full = next((qualities[kind] for kind in (FULL, "application/*", "*/*") if kind in qualities), 0.0)
     return "abbreviated" if abbreviated and abbreviated >= full else "full"
-
-
-def _packument(package: str, form: str, version: str = "") -> Resource:
-    # One stored document for all forms: the full one, which alone has dates. The constant `accept` keeps registries
-    # from guessing and is the same in every request, so it splits no keys.
-    return Resource(
-        key=package, path=escape(package), kind=Kind.INDEX, form=form, about=package, version=version, accept=FULL
-    )
-
-
-def _tarball(package: str, file: str) -> Resource:
-    # The path is where nearly every registry has it; where it really is, says the packument.
-    return Resource(
-        key=f"{package}/-/{file}",
-        path=f"{package}/-/{file}",
-        kind=Kind.ARTIFACT,
-        about=package,
-        listed_in=_packument(package, "full"),
-        content_type="application/octet-stream",
-    )
-
-
-def _attestations(subject: str) -> Resource:
-    name, _, version = subject.rpartition("@")
-    package = _whole_package(tuple(name.split("/")))
-    if not is_version(version):
-        raise BadRequest(f"{version[:80]!a} is not a version")
-    prefix = "-/npm/v1/attestations/"
-    return Resource(
-        key=f"{prefix}{package}@{version}",
-        path=f"{prefix}{escape(package)}@{version}",
-        kind=Kind.SIGNED,
-        about=package,
-        version=version,
-        accept=FULL,
-        mutable_ttl=_ATTESTATIONS_TTL,
-    )
-
-
-def _whole_package(segments: tuple[str, ...]) -> str:
-    package, rest = split_package(segments)
-    if rest:
-        raise BadRequest(f"{'/'.join(segments)[:80]!a} is not an npm package name")
-    return package
 
 
 def _json_reply(status: int, content: Mapping[str, object]) -> Reply:

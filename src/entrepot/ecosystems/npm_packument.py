@@ -68,7 +68,7 @@ class _Facts(msgspec.Struct, frozen=True):
 
 def read_releases(document: Document) -> Iterator[Release]:
     """The versions; those whose file we cannot serve are without one. Raises UnreadableIndex."""
-    facts = _decode(document.body.read(), _Facts, document.url)
+    facts = decode(document.body.read(), _Facts, document.url)
     if not is_package(facts.name):
         raise UnreadableIndex(f"{document.url}: {facts.name!r} is not an npm package name")
     locator = _Locator(document)
@@ -83,7 +83,7 @@ def read_releases(document: Document) -> Iterator[Release]:
         file = ReleaseFile(
             name=tarball_name(facts.name, version, location.path),
             location=location,
-            digests=parse_sri(entry.dist.integrity or "") or _sha1(entry.dist.shasum),
+            digests=parse_sri(entry.dist.integrity or "") or read_shasum(entry.dist.shasum),
             published=published,
         )
         yield Release(package=facts.name, version=version, files=(file,), published=published)
@@ -108,7 +108,7 @@ class _Page:
     def __init__(self, document: Document, package: str, view: View) -> None:
         self._url, self._package, self._view = document.url, package, view
         self._locator = _Locator(document)
-        self._top = _decode(document.body.read(), _Raw, self._url)
+        self._top = decode(document.body.read(), _Raw, self._url)
         if self._read("name", str, "") != package:
             raise UnreadableIndex(f"{self._url}: this is not the document of {package}")
         self._versions = self._read("versions", _Raw, {})
@@ -127,19 +127,19 @@ class _Page:
         name = self.tags().get(wanted, wanted)
         if name not in self._shown:
             raise Absent(f"{self._package}@{wanted}")
-        return self._linked(name, _decode(self._versions[name], _Raw, self._url))
+        return self._linked(name, decode(self._versions[name], _Raw, self._url))
 
     def full(self) -> _Open:
         page: _Open = dict(self._top)
         if "versions" in page:
-            versions = _decode(self._top["versions"], dict[str, _Raw], self._url)
+            versions = decode(self._top["versions"], dict[str, _Raw], self._url)
             page["versions"] = {name: self._linked(name, versions[name]) for name in self._shown}
         if self._hides:
             page |= {name: value for name, value in self._redated().items() if name in page}
         return page | self._restrictions()
 
     def abbreviated(self) -> _Open:
-        versions = _decode(self._top.get("versions", _NOTHING), dict[str, _Raw], self._url)
+        versions = decode(self._top.get("versions", _NOTHING), dict[str, _Raw], self._url)
         page: _Open = {
             "name": self._package,
             "dist-tags": self.tags(),
@@ -187,10 +187,10 @@ class _Page:
         raw = version.get("dist")
         if raw is None or bytes(raw) == b"null":
             return linked
-        fields = _decode(raw, _Raw, self._url)
+        fields = decode(raw, _Raw, self._url)
         dist: _Open = dict(fields)
         if "tarball" in fields:
-            dist["tarball"] = self._tarball_link(name, _decode(fields["tarball"], str, self._url))
+            dist["tarball"] = self._tarball_link(name, decode(fields["tarball"], str, self._url))
         if "attestations" in fields:
             dist["attestations"] = self._attestations(fields["attestations"])
         return linked | {"dist": dist}
@@ -202,8 +202,8 @@ class _Page:
         return f"{self._view.base}/{self._package}/-/{name}"
 
     def _attestations(self, raw: msgspec.Raw) -> object:
-        fields = _decode(raw, _Raw, self._url)
-        url = _decode(fields.get("url", msgspec.Raw(b'""')), str, self._url)
+        fields = decode(raw, _Raw, self._url)
+        url = decode(fields.get("url", msgspec.Raw(b'""')), str, self._url)
         _, found, subject = unquote(url).partition(_ATTESTATIONS)
         name, _, version = subject.rpartition("@")
         if not found or name != self._package or not is_version(version):
@@ -214,7 +214,7 @@ class _Page:
 
     def _read(self, name: str, shape: type[_Shape], default: _Shape) -> _Shape:
         raw = self._top.get(name)
-        return default if raw is None else _decode(raw, shape, self._url)
+        return default if raw is None else decode(raw, shape, self._url)
 
 
 class _Locator:
@@ -253,7 +253,8 @@ def _installs(raw: msgspec.Raw | None) -> bool:
     return any((scripts.preinstall, scripts.install, scripts.postinstall))
 
 
-def _sha1(shasum: str | None) -> tuple[Digest, ...]:
+def read_shasum(shasum: str | None) -> tuple[Digest, ...]:
+    """The SHA-1 of old documents."""
     digest = parse_hex("sha1", shasum or "")
     return (digest,) if digest else ()
 
@@ -268,7 +269,8 @@ def _moment(text: object) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _decode(body: bytes | msgspec.Raw, shape: type[_Shape], url: str) -> _Shape:
+def decode(body: bytes | msgspec.Raw, shape: type[_Shape], url: str) -> _Shape:
+    """A document, or a value in it. Raises UnreadableIndex, which names `url`."""
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
