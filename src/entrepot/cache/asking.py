@@ -120,6 +120,7 @@ class Asking:
             method=order.method,
             headers=Headers(self._request_fields(upstream, no_cache)),
             learned=self._is_learned(location),
+            subject=order.resource.about,
         )
         reply = await self._send(ask)
         self._flight.trace.status, self._flight.trace.upstream = reply.status, upstream
@@ -149,6 +150,7 @@ class Asking:
             url=self.url_at(self.location(), self.upstream),
             headers=Headers([("accept-encoding", "identity"), *fields]),
             learned=self._is_learned(self.location()),
+            subject=self._order.resource.about,
         )
         return await self._send(ask)
 

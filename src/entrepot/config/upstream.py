@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
-from entrepot.config.names import OptionalUrl, ProxyUrl
+from entrepot.config.names import OptionalUrl, ProxyUrl, Url
 from entrepot.config.units import Duration, Size
 
 
@@ -76,6 +76,11 @@ class Upstream(BaseModel):
     )
     max_connections: int = Field(default=32, ge=1, le=1024, description="Connections at the same time.")
     owns: tuple[str, ...] = Field(default=(), description='Package names ("acme-*") that are asked only here.')
+    token_realms: tuple[Url, ...] = Field(
+        default=(),
+        description='Addresses ("https://auth.example/token") of services that give tokens for this upstream and may '
+        "be shown our credentials for them; its own origin may always.",
+    )
     modules: tuple[str, ...] = Field(
         default=(),
         description='For vcs: modules ("corp.example/*") that are asked here and only here; empty: any.',
@@ -94,7 +99,7 @@ class Upstream(BaseModel):
         if self.kind == "http":
             surplus = given & {"modules", "netrc_file", "go_command", "timeout", "max_size", "max_commands"}
         else:
-            surplus = given & {"url", "auth", "download_hosts", "max_connections"}
+            surplus = given & {"url", "auth", "download_hosts", "max_connections", "token_realms"}
         if surplus:
             raise ValueError(f"kind {self.kind!r} has no use for {', '.join(sorted(surplus))}; remove it")
         return self

@@ -19,6 +19,8 @@ class Ask:
     body: bytes | None = None
     learned: bool = False
     """The URL's origin was named by an index: https, public addresses, no credentials."""
+    subject: str = ""
+    """What it is about: requests about one subject need the same token, where a registry wants tokens."""
     patient: bool = True
     """Whether transient failures may be retried (never for PASS)."""
 

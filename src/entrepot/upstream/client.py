@@ -1,6 +1,7 @@
 """Ask upstreams: who may be asked, with which credentials, and where redirects lead."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aiohttp.abc import AbstractResolver
 
@@ -10,15 +11,16 @@ from entrepot.errors import EgressRefused, UpstreamFailure
 from entrepot.model.names import is_named
 from entrepot.upstream.address import AddressPolicy
 from entrepot.upstream.auth import identity_of
+from entrepot.upstream.challenge import Challenge, Granted, Tokens, parse_challenge, read_granted
 from entrepot.upstream.exchange import SAFE, Exchange, Hop, own_via, via_of
 from entrepot.upstream.guard import Guard
 from entrepot.upstream.health import Health
 from entrepot.upstream.homes import Homes
 from entrepot.upstream.reply import AiohttpReply
 from entrepot.upstream.sessions import Sessions
-from entrepot.upstream.settings import Auth, ClientSettings, UpstreamSettings
+from entrepot.upstream.settings import Auth, AuthKind, ClientSettings, Secret, UpstreamSettings
 from entrepot.upstream.stages import Stages
-from entrepot.upstream.target import Target, parse_target, redirected
+from entrepot.upstream.target import Origin, Target, parse_target, redirected
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -42,7 +44,7 @@ class AiohttpFetcher:
         self._bases = {name: parse_target(upstream.url) for name, upstream in upstreams.items()}
         self._guard = Guard(
             policy or AddressPolicy(),
-            (base.origin for base in self._bases.values()),
+            (*(base.origin for base in self._bases.values()), *_realms_of(upstreams)),
             settings.own_addresses,
             settings.allow_private,
         )
@@ -51,21 +53,15 @@ class AiohttpFetcher:
             name: Sessions(upstream, self._guard, resolver, settings.trust_env) for name, upstream in upstreams.items()
         }
         self._exchange = Exchange(settings, health, clock)
+        self._tokens = {name: Tokens(clock) for name in upstreams}
         self._identities = {name: identity_of(upstream) for name, upstream in upstreams.items()}
 
     async def send(self, ask: Ask) -> AiohttpReply:
-        upstream = self._upstreams[ask.upstream]
         stages = Stages(self._settings)
         target = parse_target(ask.url)
         at_home = self._is_base(ask, target)
         for _ in range(self._settings.max_redirects + 1):
-            public = not at_home and self._guard.check_led(target, upstream)
-            if public:
-                await self._homes.learn(self._bases[ask.upstream])
-            session, proxy = self._sessions[ask.upstream].pick(target, public=public)
-            auth = upstream.auth if at_home else Auth()
-            hop = Hop(ask=ask, target=target, session=session, proxy=proxy, auth=auth)
-            reply = await self._exchange.contact(hop, stages)
+            reply = await self._contact(ask, target, stages, at_home=at_home)
             location = reply.headers.get("location")
             if reply.status not in _REDIRECTS or not location or ask.method not in SAFE:
                 return reply
@@ -74,6 +70,51 @@ class AiohttpFetcher:
             # Once it has left, the chain gets no credentials, wherever it leads.
             at_home = at_home and target.origin == self._bases[ask.upstream].origin
         raise UpstreamFailure(f"{target.name}: more than {self._settings.max_redirects} redirects")
+
+    async def _contact(self, ask: Ask, target: Target, stages: Stages, *, at_home: bool) -> AiohttpReply:
+        """One hop; at home once more with a token, where the answer is that one is wanted."""
+        if not at_home:
+            return await self._exchange.contact(await self._hop(ask, target, Auth(), at_home=False), stages)
+        tokens, own = self._tokens[ask.upstream], self._upstreams[ask.upstream].auth
+        token = tokens.find(ask.subject)
+        hop = await self._hop(ask, target, _bearer(token) if token else own, at_home=True)
+        reply = await self._exchange.contact(hop, stages)
+        challenge = parse_challenge(reply.headers.get("www-authenticate")) if reply.status == 401 else None
+        if challenge is None or ask.method not in SAFE or own.kind not in (AuthKind.NONE, AuthKind.BASIC):
+            return reply
+        try:
+            wanted = await tokens.get(
+                ask.subject, challenge, token, lambda challenge: self._fetch_token(ask.upstream, challenge, stages)
+            )
+        except BaseException:
+            await reply.close()
+            raise
+        if wanted is None:
+            return reply
+        await reply.close()
+        return await self._exchange.contact(replace(hop, auth=_bearer(wanted)), stages)
+
+    async def _hop(self, ask: Ask, target: Target, auth: Auth, *, at_home: bool) -> Hop:
+        public = not at_home and self._guard.check_led(target, self._upstreams[ask.upstream])
+        if public:
+            await self._homes.learn(self._bases[ask.upstream])
+        session, proxy = self._sessions[ask.upstream].pick(target, public=public)
+        return Hop(ask=ask, target=target, session=session, proxy=proxy, auth=auth)
+
+    async def _fetch_token(self, upstream: str, challenge: Challenge, stages: Stages) -> Granted | None:
+        """None where the realm gives none. Our credentials go to realms that the configuration names, and to one on
+        the upstream's own origin."""
+        target = parse_target(challenge.url)
+        at_home = target.origin == self._bases[upstream].origin
+        settings = self._upstreams[upstream]
+        ours = at_home or any(parse_target(realm).origin == target.origin for realm in settings.token_realms)
+        ask = Ask(upstream=upstream, url=challenge.url)
+        auth = settings.auth if ours else Auth()
+        reply = await self._exchange.contact(await self._hop(ask, target, auth, at_home=at_home), stages)
+        try:
+            return await read_granted(reply) if reply.status == 200 else None
+        finally:
+            await reply.close()
 
     def base_url(self, upstream: str) -> str:
         return self._upstreams[upstream].url.rstrip("/") + "/"
@@ -105,3 +146,11 @@ class AiohttpFetcher:
         if target.origin != self._bases[ask.upstream].origin:
             raise EgressRefused(f"{target.name}: not the origin of upstream {ask.upstream}")
         return True
+
+
+def _realms_of(upstreams: Mapping[str, UpstreamSettings]) -> list[Origin]:
+    return [parse_target(realm).origin for upstream in upstreams.values() for realm in upstream.token_realms]
+
+
+def _bearer(token: Secret) -> Auth:
+    return Auth(kind=AuthKind.BEARER, secret=token)

@@ -63,6 +63,8 @@ class UpstreamSettings:
     download_hosts: Literal["index"] | tuple[str, ...] = "index"
     """`index`: every public https host that an index or a redirect names; else only hosts (with the port if it is
     not 443) that one of these patterns matches."""
+    token_realms: tuple[str, ...] = ()
+    """Addresses on whose origins our credentials may be shown to get a token, besides the upstream's own."""
     discovered: bool = False
     """Whether the address was found on this machine and not written into the configuration."""
 
