@@ -8,23 +8,25 @@ from urllib.parse import urlsplit
 
 from packageurl.contrib.purl2url import get_download_url
 
+from entrepot.contracts.closure import Closure
 from entrepot.contracts.ecosystem import Client, Ecosystem, FoundAt, Limits, Lockfile, View
+from entrepot.ecosystems.golang_closure import close, select, settle
 from entrepot.ecosystems.golang_documents import check_info, read_info, read_list, read_text, shown_list
 from entrepot.ecosystems.golang_env import database_name, proxy_in
 from entrepot.ecosystems.golang_hash import MAX_ZIP_BYTES, hash_mod, hash_zip
+from entrepot.ecosystems.golang_locks import read_mod_lock, read_sums
 from entrepot.ecosystems.golang_names import (
     escape,
     is_canonical,
     is_module_path,
     is_pseudo,
-    is_query,
+    newest_first,
     unescape,
-    version_segment,
 )
+from entrepot.ecosystems.golang_questions import LATEST, LIST, Questions, file_key
 from entrepot.ecosystems.golang_sumdb import (
     database_resource,
     is_database_name,
-    lookup_of,
     lookup_subject,
     read_lookup,
     split_name,
@@ -35,15 +37,15 @@ from entrepot.model.listing import Listing
 from entrepot.model.names import ReservedNames
 from entrepot.model.paths import decode_segment
 from entrepot.model.patterns import Glob, parse_glob
+from entrepot.model.purl import Purl
 from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
-from entrepot.model.resource import BASE, Kind, Reply, Request, Resource
-from entrepot.model.versions import GO, VersionOrder, parse_go_version
+from entrepot.model.resource import BASE, Reply, Request, Resource
+from entrepot.model.selection import Extent, Selection
+from entrepot.model.versions import GO, VersionOrder
 
 # strconv.ParseBool: the words with which clients say `Disable-Module-Fetch`.
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _SENTINEL = "v1.0.0"
-_LIST = "@v/list"
-_LATEST = "@latest"
 # The go command shows a text of at most 648 bytes, and none at all with a character that does not print.
 _SHOWN_CHARACTERS = 600
 _TEXT = "text/plain; charset=UTF-8"
@@ -62,8 +64,14 @@ class Golang(Ecosystem):
     versions: ClassVar[VersionOrder] = GO
     revision: ClassVar[int] = 2
     dates: ClassVar[Literal["registry", "author", "none"]] = "author"
+    hashes_are_of_files = False
     limits: ClassVar[Limits] = Limits(parsed_index_bytes=64 << 20, artifact_bytes=MAX_ZIP_BYTES)
-    lockfiles: ClassVar[tuple[Lockfile, ...]] = (Lockfile(name="go.sum", remedy="go.sum never names an address."),)
+    lockfiles: ClassVar[tuple[Lockfile, ...]] = (
+        Lockfile(name="go.sum", remedy="go.sum never names an address.", read=read_sums),
+        Lockfile(name="go.work.sum", remedy="go.work.sum never names an address.", read=read_sums),
+        Lockfile(name="go.mod", remedy="go.mod never names an address.", read=read_mod_lock),
+    )
+    settled: ClassVar[str] = "sumdb/"
     option_names: ClassVar[Mapping[str, str]] = {
         "sumdb": "The checksum database (`name` or `name+hash+key`, as in GOSUMDB) whose digests downloads must have; "
         "empty or `off`: none.",
@@ -89,9 +97,13 @@ class Golang(Ecosystem):
 
     def __init__(self, options: Mapping[str, object] | None = None, reserved: ReservedNames | None = None) -> None:
         super().__init__(options, reserved)
-        self._database = _read_database(self.options.get("sumdb", ""))
-        self._databases = _read_databases(self.options.get("sumdbs"), self._database)
-        self._unchecked = _read_globs(self.options.get("nosumdb", []))
+        database = _read_database(self.options.get("sumdb", ""))
+        self._databases = _read_databases(self.options.get("sumdbs"), database)
+        known = dict.fromkeys(name for name in (database, *sorted(self._databases or ())) if name)
+        unchecked = _read_globs(self.options.get("nosumdb", []))
+        self._questions = Questions(
+            databases=tuple(known), checks=bool(database), unchecked=unchecked, reserved=self.reserved
+        )
 
     @classmethod
     def default_upstream(cls) -> str | None:
@@ -117,92 +129,76 @@ class Golang(Ecosystem):
         return _stored_only(resource) if stored_only else resource
 
     def _route_module(self, segments: list[str]) -> Resource:
-        if segments[-1:] == [_LATEST]:
-            return self._changing(_module_of(segments[:-1]), _LATEST)
+        if segments[-1:] == [LATEST]:
+            return self._questions.latest_of(_module_of(segments[:-1]))
         if len(segments) < 3 or segments[-2] != "@v":
             raise NotServed(f"{'/'.join(segments)[:200]}: no question of the Go module proxy protocol")
         module, file = _module_of(segments[:-2]), segments[-1]
         if file == "list":
-            return self._changing(module, _LIST)
+            return self._questions.list_of(module)
         stem, _, extension = file.rpartition(".")
         version = unescape(stem)
         if extension not in ("info", "mod", "zip") or version is None:
             raise NotServed(f"{module}: {file[:200]!r} is no file of a module version")
-        return self._version_file(module, version, extension)
-
-    def _version_file(self, module: str, version: str, extension: str) -> Resource:
-        """`.info` also answers branches, hashes and shortened versions; only a canonical version has the other two."""
-        if is_canonical(module, version):
-            key = _file_key(module, version, extension)
-            checked = extension != "info" and self._database and not self._private_by(module)
-            listed_in = lookup_of(self._database, module, version) if checked else None
-            return Resource(
-                key=key, path=key, kind=Kind.ARTIFACT, about=module, version=version,
-                listed_in=listed_in, must_be_listed=False, examined=extension == "info",
-            )  # fmt: skip
-        if extension != "info" or not is_query(version):
-            raise NotServed(f"{module}@{version[:200]}: not a canonical version")
-        return self._changing(module, f"@v/{version_segment(version)}.info", version)
-
-    def _changing(self, module: str, question: str, version: str = "") -> Resource:
-        key = f"{escape(module)}/{question}"
-        return Resource(key=key, path=key, kind=Kind.INDEX, about=module, version=version)
+        return self._questions.file(module, version, extension)
 
     def _route_database(self, segments: list[str]) -> Resource:
         name, question = split_name(segments)
         if self._databases is not None and name not in self._databases:
             raise NotServed(f"{name}: no checksum database of this repository")
         subject = lookup_subject(question) if question.startswith("lookup/") else None
-        rule = self._private_by(subject[0]) if subject else ""
+        rule = self._questions.private_by(subject[0]) if subject else ""
         if subject and rule:
             raise Refused(f"{subject[0]}: its name is private ({rule}), no checksum database is asked about it")
         return database_resource(name, question)
 
-    def _private_by(self, module: str) -> str:
-        """The rule that keeps a module's name from checksum databases; empty for none."""
-        if any(glob.matches_prefix(module) for glob in self._unchecked):
-            return "nosumdb"
-        reservation = self.reserved.find(module)
-        return reservation.rule if reservation else ""
-
     def index_of(self, package: str) -> Resource:
-        if not is_module_path(package):
-            raise NotServed(f"{package[:200]!r}: malformed module path")
-        return self._changing(package, "@v/list")
+        return self._questions.list_of(package)
 
     def releases(self, document: Document) -> Iterator[Release]:
         """The versions of a list, the version of an `.info`, the digests of a lookup."""
         place = document.place
         if place.startswith("sumdb/"):
             return _read_digests(document) if "/lookup/" in place else iter(())
-        if place.endswith("/@v/list"):
-            return read_list(document, place.removesuffix("/@v/list"))
-        if place.endswith((".info", "/@latest")):
+        if place.endswith(f"/{LIST}"):
+            return read_list(document, place.removesuffix(f"/{LIST}"))
+        if place.endswith((".info", f"/{LATEST}")):
             return iter((read_info(document),))
         return iter(())
 
     def link(self, package: str, file: ReleaseFile) -> str:
         version, _, extension = file.name.rpartition(".")
-        return _file_key(package, version, extension)
+        return file_key(package, version, extension)
 
     def dated_by(self, package: str, version: str) -> Resource | None:
-        return self._version_file(package, version, "info") if is_canonical(package, version) else None
+        return self._questions.info_of(package, version) if is_canonical(package, version) else None
 
     def announced_in(self, package: str, version: str) -> Resource | None:
-        return None if is_pseudo(version) else self._changing(package, _LIST)
+        return None if is_pseudo(version) else self._questions.list_of(package)
 
     def others_than(self, resource: Resource) -> Resource | None:
-        return self._changing(resource.about, _LIST) if resource.key.endswith(f"/{_LATEST}") else None
+        return self._questions.list_of(resource.about) if resource.key.endswith(f"/{LATEST}") else None
 
     def newest_of(self, versions: Iterable[str]) -> str | None:
         """A release before a pre-release, and what has a go.mod before what has none, as the go command has it."""
-        known = {version: one for version in versions if (one := parse_go_version(version))}
-        ranks = {version: (not one.prerelease, not one.build, one) for version, one in known.items()}
-        return max(ranks, key=ranks.__getitem__, default=None)
+        return next(iter(newest_first(versions)), None)
+
+    def select(self, purl: Purl, extent: Extent) -> Selection:
+        return select(purl, extent)
+
+    def closure(self, selection: Selection) -> Closure:
+        return close(self._questions, selection)
+
+    def settlement(self, keys: Iterable[str]) -> Closure:
+        return settle(keys)
+
+    def purl_of(self, resource: Resource, version: str) -> Purl | None:
+        """What a checksum database says is no part of a program."""
+        return None if resource.key.startswith("sumdb/") else super().purl_of(resource, version)
 
     def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
         """Lists. A document about one version has nothing left where that is hidden."""
-        if resource.key.endswith(f"/{_LIST}"):
+        if resource.key.endswith(f"/{LIST}"):
             shown = shown_list(documents[0], view.hidden)
             return None if shown is None else Rendered(body=shown, content_type=_TEXT)
         if view.hidden:
@@ -231,10 +227,6 @@ def _module_of(segments: list[str]) -> str:
     return module
 
 
-def _file_key(module: str, version: str, extension: str) -> str:
-    return f"{escape(module)}/@v/{version_segment(version)}.{extension}"
-
-
 def _stored_only(resource: Resource) -> Resource:
     listed_in = replace(resource.listed_in, cached_only=True) if resource.listed_in else None
     return replace(resource, cached_only=True, listed_in=listed_in)
@@ -243,7 +235,7 @@ def _stored_only(resource: Resource) -> Resource:
 def _read_digests(document: Document) -> Iterator[Release]:
     root = urlsplit(document.upstream).path.rstrip("/")
     for module, version, extension, digest in read_lookup(read_text(document), document.place):
-        location = Location(BASE, f"{root}/{_file_key(module, version, extension)}")
+        location = Location(BASE, f"{root}/{file_key(module, version, extension)}")
         file = ReleaseFile(name=f"{version}.{extension}", location=location, digests=(digest,))
         yield Release(package=module, version=version, files=(file,))
 

@@ -40,6 +40,15 @@ def hash_zip(file: BinaryIO, subject: str, max_bytes: int = MAX_ZIP_BYTES) -> Di
         raise BadContent(f"{subject}: no readable module archive: {error}") from error
 
 
+def member_names(file: BinaryIO, subject: str) -> list[str]:
+    """The files that a module's archive holds. Raises BadContent as `hash_zip` does."""
+    try:
+        with zipfile.ZipFile(_Guarded(file, subject)) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, EOFError, RuntimeError, ValueError) as error:
+        raise BadContent(f"{subject}: no readable module archive: {error}") from error
+
+
 def _hash_members(archive: zipfile.ZipFile, subject: str, max_bytes: int) -> list[tuple[bytes, str]]:
     found: dict[bytes, str] = {}
     left = max_bytes

@@ -1,6 +1,7 @@
 """Go's rules for module paths and versions (golang.org/x/mod/module), and their spelling in URLs."""
 
 import re
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from entrepot.model.versions import parse_go_version
@@ -73,6 +74,13 @@ def is_canonical(path: str, version: str) -> bool:
 def is_pseudo(version: str) -> bool:
     """Whether it names a commit that has no tag; no list has such versions."""
     return bool(_PSEUDO.match(version))
+
+
+def newest_first(versions: Iterable[str]) -> list[str]:
+    """As the go command prefers them: releases, then pre-releases; in each, what has a go.mod comes first."""
+    known = {version: one for version in versions if (one := parse_go_version(version))}
+    ranks = {version: (not one.prerelease, not one.build, one) for version, one in known.items()}
+    return sorted(ranks, key=ranks.__getitem__, reverse=True)
 
 
 def is_query(version: str) -> bool:

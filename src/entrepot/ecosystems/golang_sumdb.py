@@ -19,6 +19,8 @@ _TILE = re.compile(
     r"/(?!x000/)(?:x[0-9]{3}/){0,6}[0-9]{3}(?:\.p/(?P<width>[1-9][0-9]{0,9}))?\Z"
 )
 _RECORD = re.compile(r"(?P<module>\S+) (?P<version>[^\s/]+)(?P<mod>/go\.mod)? h1:(?P<hash>[A-Za-z0-9+/]{43}=)\Z")
+# golang.org/x/mod/sumdb/tlog, ParseTree. No tree comes near 10¹⁵ records.
+_HEAD = re.compile(r"go\.sum database tree\n(?P<size>0|[1-9][0-9]{0,15})\n[A-Za-z0-9+/]{43}=\n")
 
 
 def is_database_name(name: str) -> bool:
@@ -83,6 +85,23 @@ def _wider_tiles(question: str) -> tuple[tuple[str, ...], int | None]:
 def lookup_of(name: str, module: str, version: str) -> Resource:
     """The lookup that tells a version's digests."""
     return database_resource(name, f"lookup/{escape(module)}@{escape(version)}")
+
+
+def read_size(text: str, place: str) -> int:
+    """The records of the tree whose signed head this is. Raises UnreadableIndex."""
+    found = _HEAD.match(text)
+    if not found:
+        raise UnreadableIndex(f"{place}: not the signed head of a checksum database's tree")
+    return int(found["size"])
+
+
+def read_place(text: str, place: str) -> tuple[int, int]:
+    """A lookup's record, and the records of the tree that its signed head is of. Raises UnreadableIndex."""
+    number, _, rest = text.partition("\n")
+    size = read_size(rest.partition("\n\n")[2], place)
+    if not number.isdecimal() or int(number) >= size:
+        raise UnreadableIndex(f"{place}: record {number[:20]!r} is in no tree of {size} records")
+    return int(number), size
 
 
 def read_lookup(text: str, place: str) -> Iterator[tuple[str, str, str, Digest]]:
