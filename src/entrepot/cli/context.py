@@ -3,24 +3,13 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from entrepot.cli.options import ConfigOption as ConfigOption
+from entrepot.cli.options import DataOption as DataOption
 from entrepot.config.discovery import Resolved, resolve
 from entrepot.config.load import Loaded, find_file, load
 from entrepot.config.machine import Machine
 from entrepot.ecosystems import find_ecosystems
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", metavar="FILE", help="Configuration (TOML); default: $ENTREPOT_CONFIG."),
-]
-
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", metavar="DIR", help="Data directory; default: $ENTREPOT_DATA, else this user's own."),
-]
 
 
 def this_machine() -> Machine:

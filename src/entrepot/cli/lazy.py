@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "accept": "Take other bytes for a file whose digest is remembered.",
     "explain": "Say why a request is answered as it is.",
     "token": "Make a token for somebody who may ask.",
+    "mirror": "Fetch packages before they are needed: from package URLs, SBOMs, lock files, directories.",
+    "pins": "List what mirror jobs keep from eviction, and let go of it.",
     "fills": "List what is fetched behind answers, and forget what failed.",
     "config": "Check, show and explain the configuration.",
 }

@@ -8,6 +8,7 @@ import typer
 
 from entrepot import __version__
 from entrepot.cli.lazy import LazyGroup
+from entrepot.cli.partial import NOTHING_DONE, NothingDone
 from entrepot.errors import EntrepotError
 
 FAILED = 2
@@ -42,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         for line in text.splitlines():
             print(f"entrepot: error: {line}", file=sys.stderr)
-        return FAILED
+        return NOTHING_DONE if isinstance(error, NothingDone) else FAILED
     except typer.Abort:
         return INTERRUPTED
     return status if isinstance(status, int) else 0
