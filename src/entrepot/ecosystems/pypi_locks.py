@@ -79,14 +79,11 @@ class _Package(msgspec.Struct):
     @property
     def elsewhere(self) -> str:
         """Why no index has it; empty: an index has."""
-        kinds = [self.source["type"]] if "type" in self.source else list(self.source)
+        if self.registry and not self.registry.startswith(("http://", "https://")):
+            return "it comes from a local index"
+        kinds = [str(self.source["type"])] if "type" in self.source else list(self.source)
         kinds += [name for name in ("git", "url", "path", "vcs", "directory", "archive") if getattr(self, name)]
-        local = self.registry and not self.registry.startswith(("http://", "https://"))
-        return (
-            "it comes from a local index"
-            if local
-            else next((_ELSEWHERE[one] for one in kinds if one in _ELSEWHERE), "")
-        )
+        return next((_ELSEWHERE[one] for one in kinds if one in _ELSEWHERE), "")
 
     @property
     def is_own(self) -> bool:
@@ -228,7 +225,7 @@ def _parsed(text: LockText, source: str) -> dict[str, object]:
         found = _LINE.search(str(error))
         line = int(found[1]) if found else None
         before = len(_TABLE.findall("\n".join(source.split("\n")[:line])))
-        raise unreadable(text, f"this is no TOML: {error}; {before} packages were read before", line) from error
+        raise unreadable(text, f"this is no TOML: {error}; packages begun before: {before}", line) from error
     return raw
 
 

@@ -86,10 +86,10 @@ class Target:
     def fits(self, tag: Tag) -> bool:
         if self.platform and not _fits_platform(self.platform, tag.platform):
             return False
-        if self.interpreter:
-            return self.interpreter.fits(tag)
         if self.pattern:
             return tag == _PURE or any(fnmatchcase(name, self.pattern) for name in self._named(tag))
+        if self.interpreter:
+            return self.interpreter.fits(tag)
         found = _INTERPRETER.match(tag.interpreter)
         return not found or found["major"] != "2"
 
@@ -115,12 +115,12 @@ def targets_of(platforms: Iterable[str]) -> tuple[Target, ...]:
 
 
 def _target_of(text: str) -> Target:
-    """A pattern with dashes may still name its interpreter, which tells what packages need there."""
-    found = _INTERPRETER.match(text)
-    if not found:
-        return Target(pattern=text)
-    minor = int(found["minor"]) if found["minor"] else None
-    return Target(interpreter=Interpreter(found["kind"], int(found["major"]), minor))
+    """A pattern over whole names may tell its interpreter, too."""
+    first, dash, _ = text.partition("-")
+    found = _INTERPRETER.match(first)
+    minor = int(found["minor"]) if found and found["minor"] else None
+    interpreter = Interpreter(found["kind"], int(found["major"]), minor) if found else None
+    return Target(interpreter=interpreter, pattern=text if dash or not found else "")
 
 
 def _fits_platform(platform: Platform, tag: str) -> bool:
