@@ -137,6 +137,9 @@ class Ecosystem(ABC):
     """Who sets the dates of versions. An author's can be set back, so first seen counts besides."""
     files_have_ages: ClassVar[bool] = False
     """Whether files come to old versions, so that each has its own age; `View.hidden` then holds names of files."""
+    hashes_are_of_files: ClassVar[bool] = True
+    """Whether bills of materials mean the bytes of a package's file when they tell its hash. Go's are of what is packed
+    in it, and are spelled as SHA-256 all the same."""
     settled: ClassVar[str] = ""
     """How the keys begin of which `settlement` is told; empty: there is nothing to settle."""
     option_names: ClassVar[Mapping[str, str]] = {}

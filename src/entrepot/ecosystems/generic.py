@@ -6,18 +6,21 @@ from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from entrepot.contracts.closure import Closure, Need
 from entrepot.contracts.ecosystem import Client, Ecosystem, Limits
 from entrepot.ecosystems.generic_groups import read_groups
 from entrepot.ecosystems.generic_options import Place, Rule, read_pins, read_rules, read_side_files, read_unmatched
 from entrepot.ecosystems.generic_sums import read_sums
-from entrepot.errors import BadRequest, MethodRefused, Refused, UnreadableIndex
+from entrepot.errors import BadRequest, DigestMismatch, MethodRefused, Refused, UnreadableIndex
 from entrepot.model.digest import Digest, strongest_first
 from entrepot.model.listing import Listing
 from entrepot.model.names import ReservedNames
 from entrepot.model.paths import decode_segment, encode_segment
 from entrepot.model.patterns import RegexSet
+from entrepot.model.purl import Purl
 from entrepot.model.release import Document, Location, Release, ReleaseFile
 from entrepot.model.resource import BASE, Kind, Request, Resource
+from entrepot.model.selection import Extent, Selection
 from entrepot.model.versions import NATURAL, VersionOrder
 
 _QUERY = re.compile(r"[!\"$-~]*\Z")
@@ -120,6 +123,27 @@ class Generic(Ecosystem):
     def _side_file_of(self, path: str) -> Resource | None:
         beside = next((found for side in self._side_files if (found := side.beside(path))), None)
         return self._resource_at(beside) if beside else None
+
+    def select(self, purl: Purl, extent: Extent) -> Selection:
+        """`download_url` tells the file: whoever chose this repository left the path below its upstream of it."""
+        place = purl.qualifier("download_url")
+        if not place or "://" in place:
+            problem = (
+                f"no repository of plain files has an upstream that {place} is below"
+                if place
+                else "a package of plain files is told by its download_url, like pkg:generic/tool@1.0?download_url=…"
+            )
+            raise BadRequest(f"{purl}: {problem}")
+        return Selection(package=place, version=purl.version, extent=extent)
+
+    def closure(self, selection: Selection) -> Closure:
+        """The one file that a download_url names."""
+        path, _, query = selection.package.partition("?")
+        resource = self.route(Request(method="GET", path=path, query=query))
+        digest = next(iter(selection.digests), None)
+        if resource.digest and digest and resource.digest.algorithm == digest.algorithm and resource.digest != digest:
+            raise DigestMismatch(path, str(digest), str(resource.digest))
+        yield Need(resource=replace(resource, digest=resource.digest or digest))
 
     def releases(self, document: Document) -> Iterator[Release]:
         """What a checksum file says of the files it names. Raises UnreadableIndex for one that says nothing."""

@@ -1,0 +1,1 @@
+"""Where the selections of an order come from: purls, bills of materials, lock files."""
