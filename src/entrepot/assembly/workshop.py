@@ -11,6 +11,7 @@ from functools import cache
 from entrepot import __version__
 from entrepot.assembly.blueprint import Blueprint
 from entrepot.assembly.fills import make_fills
+from entrepot.assembly.mirrors import facts_of, make_mirror
 from entrepot.assembly.tokens import guard_of
 from entrepot.assembly.values import identity_of, repositories_of, upstreams_of
 from entrepot.assembly.version_control import with_version_control
@@ -35,12 +36,14 @@ from entrepot.cache.soundness import Soundness
 from entrepot.cache.tally import SAVE_SECONDS, Tally
 from entrepot.cache.validation import Validation
 from entrepot.cache.views import Views
+from entrepot.catalog.pins import SqlitePins
 from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.config.addresses import base_url, own_addresses
 from entrepot.contracts.board import Board, Generation
 from entrepot.contracts.fetcher import Fetcher
 from entrepot.errors import StoreFailure
 from entrepot.mirror.filling import Filler
+from entrepot.mirror.ground import MirrorRules
 from entrepot.storage.board import FileBoard, FileGeneration
 from entrepot.storage.filesystem import FilesystemBlobs
 from entrepot.upstream.client import AiohttpFetcher
@@ -156,6 +159,18 @@ class Workshop:
         self.explainer = Explainer(kit, documents, ages, self.fills.leases, self.repositories)
         holder = f"{self._blueprint.instance}/{os.getpid()}"
         self._filler = Filler(self.fills, self.repositories, self.engine.fill, holder=holder)
+        self.pins = SqlitePins(self.catalog)
+        self.mirror = make_mirror(
+            data=self._blueprint.data,
+            catalog=self.catalog,
+            clock=self._clock,
+            repositories=self.repositories,
+            supply=self.engine.supply,
+            scribe=self._scribe,
+            facts=facts_of(self.repositories, self.fetcher),
+            rules=MirrorRules(),
+            holder=holder,
+        )
         self.janitor = Janitor(kit, self.generation, self.counters, self._settings.storage.max_size)
         self.operations = Operations(
             kit, self.repositories, self.generation, self.engine.absences, self.janitor, self.tally
@@ -250,6 +265,7 @@ class Workshop:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._save_counts())
             group.create_task(self._filler.work())
+            group.create_task(self.mirror.work())
             group.create_task(self._lead_when_free(group))
 
     async def _save_counts(self) -> None:

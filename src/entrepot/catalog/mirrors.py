@@ -32,8 +32,9 @@ _FIND_ORDER = "SELECT order_body, was_read FROM mirror_jobs WHERE id = ?"
 _JOBS = f"SELECT {_COLUMNS} FROM mirror_jobs ORDER BY created_at DESC, id LIMIT ?"
 _JOBS_OF = f"SELECT {_COLUMNS} FROM mirror_jobs WHERE client = ? ORDER BY created_at DESC, id LIMIT ?"
 _DUE = (
-    f"SELECT {_COLUMNS} FROM mirror_jobs LEFT JOIN leases ON leases.key = 'mirror/' || id"
-    f" WHERE {_OPEN} AND (leases.key IS NULL OR {FREE}) ORDER BY created_at LIMIT :limit"
+    f"SELECT {_COLUMNS} FROM mirror_jobs WHERE {_OPEN} AND NOT EXISTS"
+    f" (SELECT 1 FROM leases WHERE leases.key = 'mirror/' || id AND NOT {FREE})"
+    " ORDER BY mirror_jobs.created_at LIMIT :limit"
 )
 _ANY_OPEN = f"SELECT 1 FROM mirror_jobs WHERE {_OPEN} LIMIT 1"
 _RUNNING = "SELECT count(*) FROM leases WHERE key >= 'mirror/' AND key < 'mirror0' AND expires_at > ?"

@@ -1,0 +1,95 @@
+"""An order as it is kept: a row for what is small, and files for its papers."""
+
+import hashlib
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+
+from entrepot.errors import StoreFailure
+from entrepot.model.order import MirrorOrder, Paper, PaperKind
+from entrepot.model.selection import Extent
+
+
+class PaperNote(msgspec.Struct, frozen=True, array_like=True):
+    kind: PaperKind
+    name: str
+    sha256: str
+
+
+class OrderNote(msgspec.Struct, frozen=True, kw_only=True):
+    """An order without the bodies of its papers."""
+
+    purls: tuple[str, ...] = ()
+    papers: tuple[PaperNote, ...] = ()
+    trees: tuple[str, ...] = ()
+    extent: Extent = msgspec.field(default_factory=Extent)
+    repositories: tuple[str, ...] = ()
+    concurrency: int | None = None
+    validate: bool = False
+
+
+_decode = msgspec.msgpack.Decoder(OrderNote).decode
+encode_order = msgspec.msgpack.Encoder().encode
+
+
+def note_of(order: MirrorOrder) -> OrderNote:
+    return OrderNote(
+        purls=order.purls,
+        papers=tuple(PaperNote(one.kind, one.name, hashlib.sha256(one.body).hexdigest()) for one in order.papers),
+        trees=order.trees,
+        extent=order.extent,
+        repositories=order.repositories,
+        concurrency=order.concurrency,
+        validate=order.validate,
+    )
+
+
+def order_note(body: bytes) -> OrderNote:
+    """Raises StoreFailure."""
+    try:
+        return _decode(body)
+    except msgspec.MsgspecError as error:
+        raise StoreFailure(f"catalog: unreadable order of a mirror job: {error}") from error
+
+
+def digest_of(note: OrderNote, repositories: Collection[str] | None) -> str:
+    """The same for two orders of which one would do nothing that the other does not."""
+    allowed = None if repositories is None else sorted(repositories)
+    return hashlib.sha256(msgspec.msgpack.encode((note, allowed))).hexdigest()
+
+
+class Dossiers:
+    """The papers of all jobs, in a directory for each. Reads and writes files: call it in a thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def place(self, job: str, number: int) -> Path:
+        return self.directory / job / str(number)
+
+    def room(self, job: str) -> Path:
+        """Of a file for what was read of the papers. Raises StoreFailure."""
+        self._make(job)
+        return self.directory / job / "read"
+
+    def keep(self, job: str, papers: Collection[Paper]) -> None:
+        """Raises StoreFailure."""
+        if not papers:
+            return
+        self._make(job)
+        try:
+            for number, paper in enumerate(papers):
+                self.place(job, number).write_bytes(paper.body)
+        except OSError as error:
+            raise StoreFailure(f"the papers of a mirror job cannot be stored: {error.strerror}") from error
+
+    def _make(self, job: str) -> None:
+        try:
+            (self.directory / job).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreFailure(f"no directory can be made for a mirror job: {error.strerror}") from error
+
+    def drop(self, job: str) -> None:
+        shutil.rmtree(self.directory / job, ignore_errors=True)

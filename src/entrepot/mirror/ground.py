@@ -1,0 +1,53 @@
+"""What mirror jobs stand on: parts of this process, and how much they may do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from entrepot.cache.repository import Repository
+from entrepot.cache.supply import Supply
+from entrepot.contracts.clock import Clock
+from entrepot.contracts.closure import Need
+from entrepot.contracts.leases import Leases
+from entrepot.contracts.mirrors import MirrorBook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorRules:
+    """Times are seconds."""
+
+    concurrency: int = 16
+    """Things fetched at a time, for each job that does not say otherwise."""
+    jobs: int = 2
+    """At the same time, in all processes."""
+    keep: float = 30 * 86400.0
+    """How long ended jobs can be looked up."""
+    attempts: int = 3
+    """For each thing."""
+    backoff: tuple[float, float] = (1.0, 60.0)
+    lease_seconds: float = 30.0
+    renew_seconds: float = 10.0
+    poll_seconds: float = 0.5
+    """Within twice this time a job that somebody cancelled elsewhere begins nothing any more."""
+    broken_seconds: tuple[float, float] = (30.0, 600.0)
+    """After the disk or the catalog failed."""
+
+
+class Trees(Protocol):
+    """Folders of ours that upstream has listings of."""
+
+    def walk(self, repository: Repository, folder: str) -> AsyncIterator[Need]:
+        """The files below a folder, with the listings themselves. Raises what makes that impossible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    book: MirrorBook
+    leases: Leases
+    clock: Clock
+    repositories: Mapping[str, Repository]
+    supply: Supply
+    rules: MirrorRules
+    trees: Trees | None = None
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -1,0 +1,126 @@
+"""Mirror jobs, for whoever orders them or looks after them (policy §7)."""
+
+import asyncio
+import secrets
+from collections.abc import Collection
+from contextlib import suppress
+
+from entrepot.contracts.mirrors import ItemError, ItemState, Job, JobState
+from entrepot.errors import BadRequest, EntrepotError
+from entrepot.mirror.dossier import Dossiers, digest_of, encode_order, note_of
+from entrepot.mirror.ground import Ground
+from entrepot.mirror.running import Runner
+from entrepot.model.order import MirrorOrder
+from entrepot.model.platforms import parse_platform
+
+
+class Mirror:
+    def __init__(self, ground: Ground, dossiers: Dossiers, runner: Runner) -> None:
+        self._ground, self._book, self._clock = ground, ground.book, ground.clock
+        self._dossiers, self._runner = dossiers, runner
+
+    # --- orders -----------------------------------------------------------------------------------------------------
+
+    async def submit(
+        self, order: MirrorOrder, *, client: str, repositories: Collection[str] | None = None, name: str = ""
+    ) -> Job:
+        """The job that does it: a new one, or one that has the same order and has not ended. `repositories`: the only
+        ones that whoever asks may fill. Raises BadRequest, StoreFailure."""
+        self._check(order, repositories)
+        note = note_of(order)
+        job = Job(
+            id=secrets.token_hex(16),
+            order_digest=digest_of(note, repositories),
+            name=name,
+            client=client,
+            repositories=None if repositories is None else tuple(sorted(repositories)),
+            state=JobState.QUEUED,
+            created_at=self._clock.now(),
+        )
+        # Before anybody can see the job: whoever takes it on needs them.
+        await asyncio.to_thread(self._dossiers.keep, job.id, order.papers)
+        try:
+            taken = await self._book.add_job(job, encode_order(note))
+        except EntrepotError:
+            await asyncio.to_thread(self._dossiers.drop, job.id)
+            raise
+        if taken.id != job.id:
+            await asyncio.to_thread(self._dossiers.drop, job.id)
+        self._runner.news.set()
+        return taken
+
+    def _check(self, order: MirrorOrder, allowed: Collection[str] | None) -> None:
+        if not (order.purls or order.papers or order.trees):
+            raise BadRequest("there is nothing to mirror in this order")
+        known = self._ground.repositories if allowed is None else sorted(allowed)
+        for name in (*order.repositories, *(tree.strip("/").partition("/")[0] for tree in order.trees)):
+            if name not in known:
+                raise BadRequest(f"there is no repository {name!r} to fill; there are: {', '.join(known)}")
+        for platform in order.extent.platforms:
+            parse_platform(platform)
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    def jobs(self, limit: int = 1000) -> list[Job]:
+        """The newest first. May take long: call it in a thread."""
+        return self._book.jobs(limit)
+
+    def find_job(self, job: str) -> Job | None:
+        """With its counts as they are now."""
+        return self._book.find_job(job)
+
+    def errors(self, job: str) -> list[ItemError]:
+        """At most 1,000. May take long: call it in a thread."""
+        return self._book.errors(job)
+
+    # --- changing ---------------------------------------------------------------------------------------------------
+
+    async def cancel(self, job: str) -> Job:
+        """Within a second nothing more of it begins, in whatever process it runs. One that has ended stays what it is.
+        Raises BadRequest where there is none."""
+        self._found(job)
+        await self._book.advance(job, JobState.CANCELLED, self._clock.now())
+        return self._found(job)
+
+    async def resume(self, job: str) -> Job:
+        """A cancelled or failed one goes on with what is open. Raises BadRequest."""
+        found = self._found(job)
+        if found.state in (JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS):
+            raise BadRequest(f"job {job} is {found.state.value}: there is nothing left to do; retry does what failed")
+        return await self._reopen(job, ())
+
+    async def retry(self, job: str) -> Job:
+        """What failed, or was refused, is to be done again, with what is still open. Raises BadRequest."""
+        self._found(job)
+        return await self._reopen(job, (ItemState.FAILED, ItemState.REFUSED))
+
+    async def _reopen(self, job: str, states: Collection[ItemState]) -> Job:
+        await self._book.reopen(job, states)
+        self._runner.news.set()
+        return self._found(job)
+
+    def _found(self, job: str) -> Job:
+        found = self._book.find_job(job)
+        if found is None:
+            raise BadRequest(f"there is no mirror job {job!r}; `entrepot mirror list` names those there are")
+        return found
+
+    # --- working ----------------------------------------------------------------------------------------------------
+
+    async def work(self) -> None:
+        """Until it is cancelled: in every process that serves."""
+        await self._runner.work()
+
+    async def finish(self, job: str) -> Job:
+        """The job when it has ended; the work is done here, where no server does it."""
+        working = asyncio.create_task(self.work())
+        try:
+            while not (found := self._found(job)).state.ended:
+                done, _ = await asyncio.wait({working}, timeout=self._ground.rules.poll_seconds)
+                if done:
+                    await working
+            return found
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working

@@ -1,0 +1,181 @@
+"""From selections to files: runs the closures of ecosystems, and brings what they want to read."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from entrepot.cache.facts import guarded
+from entrepot.cache.repository import Repository
+from entrepot.cache.supply import Brought
+from entrepot.contracts.closure import Closure, Need, Reading, Skipped
+from entrepot.contracts.mirrors import ItemError, ItemKind, ItemState, Job, MirrorItem, Settled
+from entrepot.errors import Absent, EntrepotError, NotServed, PolicyError, Refused, StoreFailure
+from entrepot.mirror.ground import Ground
+from entrepot.mirror.items import (
+    failure_of,
+    item_of_named,
+    item_of_need,
+    item_of_selection,
+    selection_of,
+    settle,
+)
+from entrepot.mirror.pages import Pages
+from entrepot.mirror.persistence import Persistence
+from entrepot.model.selection import Selection
+
+STEP: Final = 500
+"""So many things a closure may name before they are written down."""
+
+
+Named = Need | Selection | Skipped
+
+
+@dataclass(slots=True)
+class _Step:
+    """What a closure yields until it wants to read, has named much, or ends."""
+
+    items: list[Named] = field(default_factory=list)
+    wants: Need | None = None
+    ended: bool = False
+
+
+class Planner:
+    """Of one job."""
+
+    def __init__(self, ground: Ground, job: Job, persistence: Persistence, concurrency: int) -> None:
+        self._ground, self._job, self._persistence = ground, job, persistence
+        self._pages = Pages(ground.book, job.id, (ItemKind.SELECTION, ItemKind.TREE), concurrency)
+        self.added: Callable[[], None] = lambda: None
+        """Called when there are new files."""
+
+    async def work(self) -> None:
+        """Until everything that was selected is planned. Raises StoreFailure."""
+        await self._pages.work_off(self._plan, settled=_at_once, may_come=lambda: False)
+
+    async def _plan(self, item: MirrorItem) -> None:
+        subject = selection_of(item)[0] if item.kind is ItemKind.SELECTION else f"/{item.repository}/{item.key}"
+        try:
+            repository = self._repository(item.repository)
+            if item.kind is ItemKind.TREE:
+                await self._walk(repository, item)
+            else:
+                await self._close(repository, selection_of(item)[1], item)
+        except StoreFailure:
+            raise
+        except EntrepotError as error:
+            await self._record([], [failure_of(item, subject, error)])
+
+    def _repository(self, name: str) -> Repository:
+        allowed = self._job.repositories
+        if allowed is not None and name not in allowed:
+            raise Refused(f"whoever ordered this may have nothing stored in the repository {name!r}")
+        repository = self._ground.repositories.get(name)
+        if repository is None:
+            raise NotServed(f"there is no repository {name!r} any more")
+        return repository
+
+    # --- selections -------------------------------------------------------------------------------------------------
+
+    async def _close(self, repository: Repository, selection: Selection, item: MirrorItem) -> None:
+        subject = f"{repository.name}: {selection}"
+        closure = await asyncio.to_thread(guarded, repository.ecosystem.closure, subject, selection)
+        answer: Reading | None = None
+        settled: list[Settled] = []
+        with ExitStack() as opened:
+            opened.callback(closure.close)
+            while True:
+                step = await asyncio.to_thread(guarded, _advance, subject, closure, answer)
+                settled += [one for named in step.items if (one := await self._settled(repository, named))]
+                if step.ended:
+                    settled.append(settle(item, ItemState.DONE))
+                await self._record(_open_items(repository, step.items), settled)
+                if step.wants is None:
+                    if step.ended:
+                        return
+                    settled, answer = [], None
+                else:
+                    answer, read = await self._read(repository, step.wants, opened)
+                    settled = [read]
+
+    async def _settled(self, repository: Repository, named: Named) -> Settled | None:
+        """What needs no further work."""
+        if isinstance(named, Skipped):
+            error = ItemError(subject=named.subject, error=named.reason, code="skipped")
+            return settle(item_of_named(named.subject), ItemState.SKIPPED, error=error)
+        if isinstance(named, Need) and named.absent == "yes":
+            return await self._absent(repository, named)
+        return None
+
+    async def _read(self, repository: Repository, need: Need, opened: ExitStack) -> tuple[Reading | None, Settled]:
+        """What the closure is sent, and what became of what it wanted to read. Raises what makes it fail."""
+        if need.absent == "yes":
+            return None, await self._absent(repository, need)
+        try:
+            brought: Brought = await self._persistence.of(lambda: self._ground.supply.read(repository, need.resource))
+        except Absent:
+            if need.absent == "no":
+                raise
+            return None, await self._absent(repository, need)
+        opened.callback(brought.close)
+        state = ItemState.DONE if brought.supplied.fetched else ItemState.HELD
+        item = item_of_need(repository, need)
+        return brought.reading, settle(item, state, brought.supplied.entry.size_bytes)
+
+    async def _absent(self, repository: Repository, need: Need) -> Settled:
+        # What policy refuses, clients are refused with or without upstream.
+        with suppress(PolicyError):
+            await self._ground.supply.keep_absence(repository, need.resource)
+        return settle(item_of_need(repository, need), ItemState.ABSENT)
+
+    # --- trees ------------------------------------------------------------------------------------------------------
+
+    async def _walk(self, repository: Repository, item: MirrorItem) -> None:
+        trees = self._ground.trees
+        if trees is None:
+            raise NotServed(f"/{repository.name}/{item.key}: directories cannot be walked here")
+        found: list[Need] = []
+        async for need in trees.walk(repository, item.key):
+            found.append(need)
+            if len(found) >= STEP:
+                await self._record(_open_items(repository, found), [])
+                found = []
+        await self._record(_open_items(repository, found), [settle(item, ItemState.DONE)])
+
+    async def _record(self, added: Sequence[MirrorItem], settled: Sequence[Settled]) -> None:
+        if added or settled:
+            await self._ground.book.record(self._job.id, added, settled, self._ground.clock.now())
+            self._pages.turn.set()
+            self.added()
+
+
+def _open_items(repository: Repository, named: Sequence[Named]) -> list[MirrorItem]:
+    """What is still to be done."""
+    items = []
+    for one in named:
+        if isinstance(one, Selection):
+            items.append(item_of_selection(repository.name, one, f"{repository.name}: {one}"))
+        elif isinstance(one, Need) and one.absent != "yes":
+            items.append(item_of_need(repository, one))
+    return items
+
+
+def _advance(closure: Closure, answer: Reading | None) -> _Step:
+    step = _Step()
+    while len(step.items) < STEP:
+        try:
+            named = closure.send(answer)
+        except StopIteration:
+            step.ended = True
+            break
+        answer = None
+        if isinstance(named, Need) and named.reads:
+            step.wants = named
+            break
+        step.items.append(named)
+    return step
+
+
+async def _at_once() -> None:
+    """Planning writes everything down before it goes on."""
