@@ -99,7 +99,7 @@ class _Modules:
 
     def _database(self) -> Iterator[tuple[str, tuple[str, bytes]]]:
         leaves = [hashlib.sha256(b"\x00" + lines).digest() for _, _, lines in self._records]
-        head = _signed_head(len(leaves), _tree_hash(leaves))
+        head = signed_head(len(leaves), _tree_hash(leaves))
         yield "supported", (TEXT, b"")
         yield "latest", (TEXT, head)
         for number, (module, version, lines) in enumerate(self._records):
@@ -148,7 +148,7 @@ def _tree_hash(leaves: list[bytes]) -> bytes:
     return hashlib.sha256(b"\x01" + _tree_hash(leaves[:split]) + _tree_hash(leaves[split:])).digest()
 
 
-def _signed_head(size: int, root: bytes) -> bytes:
+def signed_head(size: int, root: bytes) -> bytes:
     """A tree head as a signed note (golang.org/x/mod/sumdb/note)."""
     text = f"go.sum database tree\n{size}\n{base64.b64encode(root).decode()}\n".encode()
     signature = base64.b64encode(_KEY_HASH + _KEY.sign(text)).decode()

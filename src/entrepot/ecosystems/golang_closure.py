@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 from entrepot.contracts.closure import Closure, Need, Reading, Skipped
 from entrepot.ecosystems.golang_documents import read_info, read_list, read_text
 from entrepot.ecosystems.golang_graph import Graph
-from entrepot.ecosystems.golang_hash import member_names
+from entrepot.ecosystems.golang_hash import hash_zip, member_names
 from entrepot.ecosystems.golang_mod import Required, read_mod
 from entrepot.ecosystems.golang_names import is_canonical, is_module_path, is_pseudo, newest_first
 from entrepot.ecosystems.golang_questions import Questions
@@ -211,7 +211,15 @@ class _Version:
         """What a go.sum says against what the checksum database says. Raises DigestMismatch."""
         known = [digest for digest in self._selection.digests if digest.algorithm == "h1"]
         if known and name in self._selection.files and published not in known:
-            raise DigestMismatch(f"{self._module} {name}", str(known[0]), f"{published} from the checksum database")
+            raise DigestMismatch(f"{self._module} {name}", str(known[0]), str(published))
+
+    def _check_contents(self, document: Document) -> None:
+        """Where no checksum database was asked: what is stored against what a go.sum says. Raises DigestMismatch."""
+        pinned = self._pinned("zip")
+        if pinned and not self._questions.is_checked(self._module):
+            found = hash_zip(document.body, f"{self._module}@{self._version}.zip")
+            document.body.seek(0)
+            self._check(f"{self._version}.zip", found)
 
     def _lists(self) -> Closure:
         yield Need(resource=self._questions.list_of(self._module), absent="maybe")
@@ -259,6 +267,7 @@ class _Version:
         reading = yield Need(resource=self._file("zip"), reads=self._module != _TOOLCHAIN)
         if reading is None:
             return
+        self._check_contents(reading.document)
         paths = [path for path in self._packages(reading.document) if is_module_path(path)]
         for path in paths[:MAX_DIRECTORIES]:
             yield Need(resource=self._questions.list_of(path), absent="yes")

@@ -40,7 +40,7 @@ class Questions:
             raise NotServed(f"{module[:200]!r}: malformed module path")
         if is_canonical(module, version):
             key = file_key(module, version, extension)
-            checked = extension != "info" and self._checked_by and not self.private_by(module)
+            checked = extension != "info" and self.is_checked(module)
             listed_in = lookup_of(self._checked_by, module, version) if checked else None
             return Resource(
                 key=key, path=key, kind=Kind.ARTIFACT, about=module, version=version,
@@ -55,6 +55,10 @@ class Questions:
             raise NotServed(f"{module[:200]!r}: malformed module path")
         key = f"{escape(module)}/{question}"
         return Resource(key=key, path=key, kind=Kind.INDEX, about=module, version=version)
+
+    def is_checked(self, module: str) -> bool:
+        """Whether its files must have the digests that a checksum database gives."""
+        return bool(self._checked_by) and not self.private_by(module)
 
     def private_by(self, module: str) -> str:
         """The rule that keeps a module's name from checksum databases; empty for none."""
