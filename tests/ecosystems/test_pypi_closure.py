@@ -250,6 +250,22 @@ def test_metadata_beside_a_file_is_mirrored_with_it() -> None:
     assert demo(told, SDIST) == ["demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any.whl.metadata", SDIST]
 
 
+def test_metadata_of_wheels_that_are_left_out_is_mirrored_for_resolvers() -> None:
+    """uv reads that of any wheel when it resolves for all platforms, and before it builds."""
+    told = [listed(name, **{"core-metadata": True}) for name in FILES]
+    told[1]["yanked"] = True
+    hidden = frozenset({FILES[3]})
+    closed = close(
+        PYPI,
+        Selection(package="demo", version="1.0", files=(SDIST,)),
+        pages(demo=(*told, listed("demo-0.9-py3-none-any.whl", **{"core-metadata": True}))),
+        hidden={"simple/demo/": hidden},
+    )
+    beside = {f"files/demo/p/{name}.metadata": "maybe" for name in FILES if name not in (SDIST, FILES[3])}
+    assert closed.probes == beside
+    assert names(closed)[:2] == [SDIST, f"{SDIST}.metadata"]
+
+
 def test_files_on_another_host_are_named_by_it() -> None:
     file = {**listed(SDIST), "url": f"https://files.example/p/{SDIST}"}
     closed = close(PYPI, Selection(package="demo"), pages(demo=(file,)))

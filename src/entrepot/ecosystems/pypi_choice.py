@@ -31,9 +31,8 @@ class Wish:
     targets: tuple[Target, ...]
     hidden: frozenset[str]
 
-    def choose(self, files: Iterable[ListedFile]) -> Offers:
+    def choose(self, offers: Offers) -> Offers:
         """Raises Absent, BadRequest, DigestMismatch, PolicyRefused where nothing is left."""
-        offers = _by_version(files, self.selection.package)
         alternatives = self._alternatives(offers)
         latest = None if self.is_exact or self.selection.files else self.selection.extent.latest
         for versions in alternatives:
@@ -43,6 +42,13 @@ class Wish:
                 self._check_names(found)
                 return found
         raise self._nothing(offers, [version for versions in alternatives for version in versions])
+
+    def beside(self, offered: Iterable[ListedFile], chosen: Iterable[ListedFile]) -> list[ListedFile]:
+        """The other files of a version whose metadata resolvers may read all the same: one that resolves for all
+        platforms, or is going to build, takes that of any wheel."""
+        names = {file.filename for file in chosen}
+        others = (file for file in offered if file.has_metadata and file.filename not in names)
+        return [file for file in others if not self._is_hidden(file)]
 
     @property
     def is_exact(self) -> bool:
@@ -120,7 +126,7 @@ class Wish:
         return Absent(f"{self.selection}{f' for {where}' if where else ''} (there are {_some(names)})")
 
 
-def _by_version(files: Iterable[ListedFile], project: str) -> Offers:
+def by_version(files: Iterable[ListedFile], project: str) -> Offers:
     found: dict[str, list[ListedFile]] = {}
     for file in files:
         found.setdefault(version_of(file.filename, project), []).append(file)

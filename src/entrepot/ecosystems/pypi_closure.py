@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from entrepot.contracts.closure import Closure, Need, Reading, Skipped
 from entrepot.ecosystems.pypi_archives import build_requires, metadata_in_wheel, told_in_sdist
-from entrepot.ecosystems.pypi_choice import Wish
+from entrepot.ecosystems.pypi_choice import Wish, by_version
 from entrepot.ecosystems.pypi_markers import Environment, applies, environments_of
 from entrepot.ecosystems.pypi_names import project_of
 from entrepot.ecosystems.pypi_offer import offered_files, read_page
@@ -63,15 +63,19 @@ def close_project(selection: Selection) -> Closure:
     targets = targets_of(selection.extent.platforms)
     wish = Wish(selection=selection, targets=targets, hidden=reading.hidden)
     places = Places(reading.document.url, reading.document.upstream)
-    offered = offered_files(read_page(reading.document))
-    environments = environments_of(targets)
     # What cannot be fetched is left out of the page that clients see, too.
-    for version, files in wish.choose(file for file in offered if places.find(file.url)).items():
+    fetchable = (file for file in offered_files(read_page(reading.document)) if places.find(file.url))
+    offers = by_version(fetchable, selection.package)
+    environments = environments_of(targets)
+    for version, files in wish.choose(offers).items():
         held = list(_resources(selection.package, files, places))
         for one in held:
             yield Need(resource=one.resource)
             if one.metadata:
                 yield Need(resource=one.metadata)
+        for one in _resources(selection.package, wish.beside(offers[version], files), places):
+            if one.metadata:
+                yield Need(resource=one.metadata, absent="maybe")
         if selection.extent.depth is not Depth.NONE:
             yield from _dependencies(selection, version, held, environments)
 
