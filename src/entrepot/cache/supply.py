@@ -148,6 +148,11 @@ class Supply:
         flight, _ = self._flights.launch(await self._groups.order(repository, resource, usable, entry))
         return flight
 
+    def held(self, repository: Repository, prefix: str) -> list[str]:
+        """The keys of what is stored, of those that begin so. May take long: call it in a thread."""
+        entries = self._kit.catalog.entries(repository.name, prefix)
+        return [entry.key for entry in entries if not entry.is_absence]
+
     async def keep_absence(self, repository: Repository, resource: Resource) -> None:
         """Remember that upstream has no such thing, for the day when it cannot be asked. What is stored stays."""
         case = await self.open(repository, resource)

@@ -68,6 +68,8 @@ _OPEN_PAGE = (
     f"SELECT {_ITEM_COLUMNS} FROM mirror_items WHERE job = ? AND kind = ? AND number > ? AND state = 'open'"
     " ORDER BY number LIMIT ?"
 )
+_REPOSITORIES = "SELECT DISTINCT repository FROM mirror_items WHERE job = ? AND repository <> ''"
+_IS_FILE = "SELECT 1 FROM mirror_items WHERE job = ? AND kind = 'file' AND repository = ? AND key = ?"
 _ERRORS = "SELECT subject, error, code FROM mirror_errors WHERE job = ? ORDER BY number"
 _HAND_OVER = "UPDATE OR REPLACE pins SET job = ? WHERE job = ?"
 _RELEASE = "DELETE FROM pins WHERE job = ?"
@@ -157,6 +159,12 @@ class SqliteMirrors:
     def open_items(self, job: str, kinds: Collection[ItemKind], after: int, limit: int) -> list[MirrorItem]:
         found = [row for kind in kinds for row in self._catalog.read_apart(_OPEN_PAGE, (job, kind.value, after, limit))]
         return [_item_of(row) for row in sorted(found)[:limit]]
+
+    def repositories_of(self, job: str) -> list[str]:
+        return [name for (name,) in self._catalog.read_apart(_REPOSITORIES, (job,))]
+
+    def is_file(self, job: str, repository: str, key: str) -> bool:
+        return bool(self._catalog.read_apart(_IS_FILE, (job, repository, key)))
 
     def items(self, job: str, after: int, limit: int) -> list[MirrorItem]:
         return [_item_of(row) for row in self._catalog.read_apart(_PAGE, (job, after, limit))]

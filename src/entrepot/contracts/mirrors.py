@@ -101,6 +101,8 @@ class ItemKind(Enum):
     TREE = "tree"
     """A folder of ours: walked, and then its files are items, too."""
     FILE = "file"
+    ABSENCE = "absence"
+    """What clients ask for in vain, as far as was read elsewhere: kept last, and not where upstream was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,8 @@ class MirrorItem:
     @property
     def pins(self) -> bool:
         """Whether what is stored for it is to stay."""
-        return self.kind is ItemKind.FILE and self.state in (ItemState.DONE, ItemState.HELD, ItemState.ABSENT)
+        kept = (ItemState.DONE, ItemState.HELD, ItemState.ABSENT)
+        return self.kind in (ItemKind.FILE, ItemKind.ABSENCE) and self.state in kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +180,12 @@ class MirrorBook(Protocol):
 
     def open_items(self, job: str, kinds: Collection[ItemKind], after: int, limit: int) -> list[MirrorItem]:
         """By number, those behind `after`."""
+
+    def repositories_of(self, job: str) -> list[str]:
+        """Those that its items are in."""
+
+    def is_file(self, job: str, repository: str, key: str) -> bool:
+        """Whether one of its files has this stored key; cheap."""
 
     def items(self, job: str, after: int, limit: int) -> list[MirrorItem]:
         """Of all kinds and states, by number, those behind `after`."""

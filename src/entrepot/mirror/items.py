@@ -53,7 +53,8 @@ def item_of_named(subject: str) -> MirrorItem:
 def item_of_need(repository: Repository, need: Need) -> MirrorItem:
     resource = need.resource
     wanted = Wanted(resource.key, resource.query, resource.accept, need.absent, subject_of(repository, resource))
-    return MirrorItem(kind=ItemKind.FILE, repository=repository.name, key=resource.stored_key, payload=_encode(wanted))
+    kind = ItemKind.ABSENCE if need.absent == "yes" else ItemKind.FILE
+    return MirrorItem(kind=kind, repository=repository.name, key=resource.stored_key, payload=_encode(wanted))
 
 
 def wanted_of(item: MirrorItem) -> Wanted:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from entrepot.cache.facts import guarded
@@ -61,7 +62,9 @@ class Planner:
             if item.kind is ItemKind.TREE:
                 await self._walk(repository, item)
             else:
-                await self._close(repository, selection_of(item)[1], item)
+                selection = selection_of(item)[1]
+                make = partial(repository.ecosystem.closure, selection)
+                await self._close(repository, make, str(selection), [settle(item, ItemState.DONE)])
         except StoreFailure:
             raise
         except EntrepotError as error:
@@ -76,20 +79,41 @@ class Planner:
             raise NotServed(f"there is no repository {name!r} any more")
         return repository
 
+    async def settle(self) -> None:
+        """What is wanted besides, now that everything else of the job is stored. Raises StoreFailure."""
+        for name in await asyncio.to_thread(self._ground.book.repositories_of, self._job.id):
+            repository = self._ground.repositories.get(name)
+            if repository is not None and repository.ecosystem.settled:
+                await self._settle(repository)
+
+    async def _settle(self, repository: Repository) -> None:
+        prefix = repository.ecosystem.settled
+        keys = await asyncio.to_thread(self._ground.supply.held, repository, prefix)
+        subject = f"{repository.name}/{prefix}"
+        try:
+            await self._close(repository, partial(repository.ecosystem.settlement, keys), prefix, [])
+        except StoreFailure:
+            raise
+        except EntrepotError as error:
+            await self._record([], [failure_of(item_of_named(subject), subject, error)])
+
     # --- selections -------------------------------------------------------------------------------------------------
 
-    async def _close(self, repository: Repository, selection: Selection, item: MirrorItem) -> None:
-        subject = f"{repository.name}: {selection}"
-        closure = await asyncio.to_thread(guarded, repository.ecosystem.closure, subject, selection)
+    async def _close(
+        self, repository: Repository, make: Callable[[], Closure], what: str, ended: Sequence[Settled]
+    ) -> None:
+        """`ended`: what is so when the closure has ended."""
+        subject = f"{repository.name}: {what}"
+        closure = await asyncio.to_thread(guarded, make, subject)
         answer: Reading | None = None
         settled: list[Settled] = []
         with ExitStack() as opened:
             opened.callback(closure.close)
             while True:
                 step = await asyncio.to_thread(guarded, _advance, subject, closure, answer)
-                settled += [one for named in step.items if (one := await self._settled(repository, named))]
+                settled += [_skipped(named) for named in step.items if isinstance(named, Skipped)]
                 if step.ended:
-                    settled.append(settle(item, ItemState.DONE))
+                    settled += ended
                 await self._record(_open_items(repository, step.items), settled)
                 if step.wants is None:
                     if step.ended:
@@ -98,15 +122,6 @@ class Planner:
                 else:
                     answer, read = await self._read(repository, step.wants, opened)
                     settled = [read]
-
-    async def _settled(self, repository: Repository, named: Named) -> Settled | None:
-        """What needs no further work."""
-        if isinstance(named, Skipped):
-            error = ItemError(subject=named.subject, error=named.reason, code="skipped")
-            return settle(item_of_named(named.subject), ItemState.SKIPPED, error=error)
-        if isinstance(named, Need) and named.absent == "yes":
-            return await self._absent(repository, named)
-        return None
 
     async def _read(self, repository: Repository, need: Need, opened: ExitStack) -> tuple[Reading | None, Settled]:
         """What the closure is sent, and what became of what it wanted to read. Raises what makes it fail."""
@@ -156,9 +171,14 @@ def _open_items(repository: Repository, named: Sequence[Named]) -> list[MirrorIt
     for one in named:
         if isinstance(one, Selection):
             items.append(item_of_selection(repository.name, one, f"{repository.name}: {one}"))
-        elif isinstance(one, Need) and one.absent != "yes":
+        elif isinstance(one, Need):
             items.append(item_of_need(repository, one))
     return items
+
+
+def _skipped(named: Skipped) -> Settled:
+    error = ItemError(subject=named.subject, error=named.reason, code="skipped")
+    return settle(item_of_named(named.subject), ItemState.SKIPPED, error=error)
 
 
 def _advance(closure: Closure, answer: Reading | None) -> _Step:

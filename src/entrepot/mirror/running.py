@@ -9,6 +9,7 @@ from typing import Final
 from entrepot.contracts.leases import Lease
 from entrepot.contracts.mirrors import Counts, Job, JobState
 from entrepot.errors import EntrepotError, StoreFailure
+from entrepot.mirror.absences import Absences
 from entrepot.mirror.dossier import Dossiers, order_note
 from entrepot.mirror.executing import Executor
 from entrepot.mirror.ground import Ground
@@ -145,6 +146,9 @@ class Runner:
             async with asyncio.TaskGroup() as group:
                 planning = group.create_task(self._plan(job, planner, executor))
                 group.create_task(executor.work(lambda: not planning.done()))
+            await planner.settle()
+            await executor.work(lambda: False)
+            await Absences(self._ground, job, concurrency, ledger).work()
         finally:
             await _stop(writing)
             await ledger.flush()
