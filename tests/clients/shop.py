@@ -51,6 +51,13 @@ class Shop:
         self.served.stop()
         self.served.start(later)
 
+    def go_offline(self) -> None:
+        """The registry is gone, and the server started again with the order to ask nobody."""
+        self.served.stop()
+        self.registry.go_dark()
+        self.served.reconfigure(lambda config: config.replace("upstreams =", 'network = "offline"\nupstreams ='))
+        self.served.start()
+
     def start_anew(self) -> None:
         """With nothing stored, and nothing asked."""
         self.served.stop()

@@ -5,13 +5,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from tests.faults.wire import Address, Got, request
 
 READY_SECONDS = 30.0
+COMMAND_SECONDS = 50.0
 
 
 def free_port() -> int:
@@ -34,10 +35,12 @@ class Served:
         self._log = directory / "server.log"
         self._config = directory / "entrepot.toml"
         self._config.write_text(config)
+        self._entrepot = str(Path(sys.executable).with_name("entrepot"))
+        self._places = ("--config", str(self._config), "--data", str(self.data))
         self._command = [
             *wrapper,
-            str(Path(sys.executable).with_name("entrepot")),
-            *("serve", "--config", str(self._config), "--data", str(self.data)),
+            self._entrepot,
+            *("serve", *self._places),
             *("--listen", f"127.0.0.1:{self.address[1]}", "--workers", str(workers)),
         ]
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,6 +79,18 @@ class Served:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def reconfigure(self, change: Callable[[str], str]) -> None:
+        """From the next start on."""
+        self._config.write_text(change(self._config.read_text()))
+
+    def entrepot(self, command: str, *arguments: str, status: int = 0) -> str:
+        """What one of our commands prints that speaks to this server, or works in its place."""
+        line = [self._entrepot, command, *self._places, *arguments]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+        if done.returncode != status:
+            raise RuntimeError(f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
 
     @property
     def is_alive(self) -> bool:
