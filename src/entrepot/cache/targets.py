@@ -61,14 +61,14 @@ class PackageTarget:
     def covers(self, stored_key: str) -> bool:
         if self.repository.ecosystem.spelled(self.package) not in stored_key:
             return False
-        resource = _resource_of(self.repository, stored_key)
+        resource = resource_of(self.repository, stored_key)
         if resource is None or resource.about != self.package:
             return False
         return not self.version or resource.kind is Kind.INDEX or self._is_of_version(resource)
 
     def covers_file(self, stored_key: str) -> bool:
         """The same for files only: what is remembered of them is kept apart from indexes."""
-        resource = _resource_of(self.repository, stored_key) if self.covers(stored_key) else None
+        resource = resource_of(self.repository, stored_key) if self.covers(stored_key) else None
         return resource is not None and resource.kind is Kind.ARTIFACT
 
     def prefix(self) -> str:
@@ -113,7 +113,7 @@ def _bare(stored_key: str) -> str:
     return stored_key.partition(" ")[0]
 
 
-def _resource_of(repository: Repository, stored_key: str) -> Resource | None:
+def resource_of(repository: Repository, stored_key: str) -> Resource | None:
     """The resource behind a stored key: `route` of the key gives the key again."""
     path, _, query = _bare(stored_key).partition("?")
     try:

@@ -20,9 +20,16 @@ _TAKEN = f"SELECT {_TAKEN_COLUMNS} FROM bundles_taken ORDER BY taken_at DESC, st
 _PUT_TAKEN = f"INSERT OR REPLACE INTO bundles_taken ({_TAKEN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 _PUT_ITEM = "INSERT OR IGNORE INTO bundle_items (number, item) VALUES (?, ?)"
 _ITEMS = "SELECT item FROM bundle_items WHERE number = ?1 AND item > ?2 ORDER BY item LIMIT ?3"
-_REMEMBERED = "SELECT key, sha256, size_bytes, first_seen FROM remembered WHERE repository = ?1 AND key > ?2 ORDER BY key LIMIT ?3"
+_REMEMBERED = (
+    "SELECT key, sha256, size_bytes, first_seen FROM remembered"
+    " WHERE repository = ?1 AND key > ?2 ORDER BY key LIMIT ?3"
+)
 _OWNERS = "SELECT package, upstream FROM owners WHERE repository = ?1 AND package > ?2 ORDER BY package LIMIT ?3"
 _READINGS = "SELECT place, read_at FROM readings WHERE repository = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
+_PINNED = "SELECT DISTINCT key FROM pins WHERE repository = ?1 AND key > ?2 ORDER BY key LIMIT ?3"
+_PINNED_BY = (
+    "SELECT repository, key FROM pins WHERE job = ?1 AND (repository, key) > (?2, ?3) ORDER BY repository, key LIMIT ?4"
+)
 _SIGHTINGS = (
     "SELECT package, version, place, first_seen FROM sightings"
     " WHERE repository = ?1 AND (package, version, place) > (?2, ?3, ?4) ORDER BY package, version, place LIMIT ?5"
@@ -84,14 +91,20 @@ class SqliteBundles:
         for package, version, place, at in self._pages(_SIGHTINGS, repository, 3):
             yield Seen(package=package, version=version, place=place, first_seen=moment_of(at))
 
+    def pinned(self, repository: str) -> Iterator[str]:
+        yield from (key for (key,) in self._pages(_PINNED, repository))
+
+    def pinned_by(self, job: str) -> Iterator[tuple[str, str]]:
+        yield from ((repository, key) for repository, key in self._pages(_PINNED_BY, job, 2))
+
     def find_blob(self, sha256: str) -> Blob | None:
         found = self._catalog.read_apart(rows.FIND_BLOB, (bytes.fromhex(sha256),))
         return rows.blob_of(found[0]) if found else None
 
-    def _pages(self, statement: str, repository: str, width: int = 1) -> Iterator[Row]:
+    def _pages(self, statement: str, of: str, width: int = 1) -> Iterator[Row]:
         """Page by page, so that no long read keeps the log from being emptied; `width` columns tell the place."""
         place: tuple[str, ...] = ("",) * width
-        while page := self._catalog.read_apart(statement, (repository, *place, _PAGE)):
+        while page := self._catalog.read_apart(statement, (of, *place, _PAGE)):
             yield from page
             place = tuple(page[-1][:width])
 

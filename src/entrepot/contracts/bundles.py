@@ -83,5 +83,11 @@ class BundleBook(Protocol):
     def sightings(self, repository: str) -> Iterator[Seen]:
         """In the order of package, version and place."""
 
+    def pinned(self, repository: str) -> Iterator[str]:
+        """The keys of what is kept from eviction, in order."""
+
+    def pinned_by(self, job: str) -> Iterator[tuple[str, str]]:
+        """Repository and key of what a mirror job pinned, in order."""
+
     def find_blob(self, sha256: str) -> Blob | None:
         """As the catalog's, but from any thread."""

@@ -1,0 +1,43 @@
+"""What a person finds in a bundle who opens it with tar."""
+
+from collections.abc import Iterable
+
+from entrepot.cache.repository import Repository
+
+README = """\
+A bundle of Entrepot: packages, and the documents of their registries, for a site that no network reaches.
+
+Take it over there with
+
+    entrepot import BUNDLE.tar.zst --trust KEY.pub
+
+Everything is verified before anything is taken over. Do not pack it anew: a bundle is imported as it was written, byte
+for byte.
+
+manifest.json   what is in here, with size and digest of every list
+manifest.sig    its Ed25519 signature, if it was signed
+clients.txt     how package managers are pointed at a server that has taken it over
+*.jsonl         entries, digests, first-seen dates, pins: one JSON object a line
+blobs/          the files and documents, each under its SHA-256
+"""
+
+_HEAD = """\
+How clients are pointed at the server that has taken this bundle over. Put its address in place of
+http://entrepot.example:8080.
+"""
+_HOST = "entrepot.example:8080"
+
+
+def clients_text(repositories: Iterable[Repository]) -> str:
+    """For each repository the lines that a person types, per client."""
+    parts = [_HEAD]
+    for repository in repositories:
+        parts.append(f"\n{repository.name} ({repository.ecosystem.title})\n")
+        url = f"http://{_HOST}/{repository.name}"
+        for client in repository.ecosystem.clients:
+            if client.setup:
+                lines = client.setup.replace("{url}", url).replace("{host}", _HOST).splitlines()
+                parts.append("".join(f"    {line}\n" for line in (f"# {client.name}", *lines)))
+        if not any(client.setup for client in repository.ecosystem.clients):
+            parts.append(f"    {url}/\n")
+    return "".join(parts)
