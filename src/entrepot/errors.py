@@ -8,6 +8,7 @@ EntrepotError
 ├── TokenNeeded           401  this is for those who have a token
 ├── NotServed             404  this repository does not serve such a path
 ├── MethodRefused         405  not one of the methods this path has
+├── WalkUnderWay          409  somebody walks this tree already
 ├── TooLarge              413  a request body over its cap
 ├── Misdirected           421  a Host we are not
 ├── Refused               403  a cross-site or unauthorised use of what is not public
@@ -83,6 +84,10 @@ class MethodRefused(EntrepotError):
     def __init__(self, method: str, allowed: str = "GET, HEAD") -> None:
         super().__init__(f"{method} is not served here; allowed: {allowed}")
         self.allowed = allowed
+
+
+class WalkUnderWay(EntrepotError):
+    status, code = 409, "walk-under-way"
 
 
 class TooLarge(EntrepotError):

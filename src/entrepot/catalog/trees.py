@@ -118,8 +118,8 @@ class SqliteTrees:
     async def put(self, repository: str, walk: int, rows: Sequence[Listed]) -> None:
         await self._write((_PUT, {**_values_of(repository, row), "walk": walk}) for row in rows)
 
-    async def prove(self, repository: str, row: Listed) -> None:
-        await self._catalog.write((_PROVE, {**_name_of(repository, row), "sha256": digest_of(row.sha256)}))
+    async def prove(self, repository: str, rows: Sequence[Listed]) -> None:
+        await self._write((_PROVE, {**_name_of(repository, row), "sha256": digest_of(row.sha256)}) for row in rows)
 
     async def miss(self, repository: str, row: Listed) -> None:
         values = _name_of(repository, row)

@@ -94,8 +94,8 @@ class TreeBook(Protocol):
     async def put(self, repository: str, walk: int, rows: Sequence[Listed]) -> None:
         """The listing has these. What was proven before stays proven where the listing says the same of it."""
 
-    async def prove(self, repository: str, row: Listed) -> None:
-        """`sha256` is what the row describes."""
+    async def prove(self, repository: str, rows: Sequence[Listed]) -> None:
+        """Of each, `sha256` is what it describes."""
 
     async def miss(self, repository: str, row: Listed) -> None:
         """It is listed, and upstream has it not: as absent as before."""

@@ -118,6 +118,8 @@ class App:
             finally:
                 hot.release()
         self._hot.used(key)
+        if hot.touch is not None:
+            hot.touch.touched = True
         for counts in (hot.counts, hot.session_counts):
             if counts is not None:
                 counts.requests += 1

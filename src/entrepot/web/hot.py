@@ -8,6 +8,7 @@ from typing import Any
 from entrepot.cache.answer import Representation
 from entrepot.cache.counters import Counts
 from entrepot.contracts.blobs import OpenBlob
+from entrepot.contracts.trees import Touch
 from entrepot.model.entry import Fingerprint
 
 Key = tuple[bytes, bytes, bytes, bytes, bytes]
@@ -39,6 +40,8 @@ class Hot:
     session_counts: Counts | None
     log_head: str
     """The constant parts of the access log's line."""
+    touch: Touch | None = None
+    """What is to be marked each time; None where nobody looks."""
     second: int = -1
     start: dict[str, Any] = field(default_factory=dict)
     """The response's start, made once a second."""

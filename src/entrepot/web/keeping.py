@@ -1,5 +1,6 @@
 """Which answers become hot, and whether a hot one may still be given."""
 
+from collections.abc import Callable
 from typing import Any
 
 from entrepot.cache.answer import Answer, Growing, Stored, Streamed, Trace
@@ -8,6 +9,7 @@ from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.board import Generation
 from entrepot.contracts.catalog import Catalog
 from entrepot.contracts.clock import Clock
+from entrepot.contracts.trees import Touch
 from entrepot.errors import StoreFailure
 from entrepot.model.resource import Resource
 from entrepot.web.door import SHIELD
@@ -27,7 +29,10 @@ class Keeper:
         clock: Clock,
         counters: Counters,
         ledger: Ledger,
+        touch_of: Callable[[str, str], Touch | None] = lambda repository, key: None,
     ) -> None:
+        """`touch_of`: what an answer of a repository, by its key, is to mark whenever it is given."""
+        self._touch_of = touch_of
         self._hot, self._catalog, self._generation = hot, catalog, generation
         self._clock, self._counters, self._ledger = clock, counters, ledger
 
@@ -81,6 +86,7 @@ class Keeper:
             counts=self._counters.of(mounted.repository.name),
             session_counts=sessions,
             log_head=line,
+            touch=self._touch_of(mounted.repository.name, resource.key),
         )
         if blob is not None:
             answer.body = Stored(Lent(hot, blob))

@@ -7,9 +7,11 @@ from time import perf_counter
 from typing import Any
 
 from entrepot.cache.answer import Answer, Stored, Streamed, Trace
+from entrepot.cache.ask import ClientAsk
 from entrepot.cache.engine import Engine
 from entrepot.cache.repository import Repository
 from entrepot.contracts.clock import Clock
+from entrepot.contracts.triggers import NoTriggers, Trigger, Triggers
 from entrepot.errors import (
     Absent,
     BadRequest,
@@ -35,6 +37,7 @@ from entrepot.web.visit import Receive, Visit, ask_of, headers_of, is_cached_onl
 _log = logging.getLogger("entrepot")
 
 _NOTHING_FOLLOWS = frozenset((204, 304))
+_READ = frozenset((200, 206, 304))
 
 
 class Proxy:
@@ -54,8 +57,10 @@ class Proxy:
         request_body_limit: int,
         warning_header: bool,
         guard: Guard | None = None,
+        accesses: Triggers | None = None,
     ) -> None:
-        """`own_via`: our Via field; `request_body_limit` in bytes."""
+        """`own_via`: our Via field; `request_body_limit` in bytes; `accesses`: told of what is read."""
+        self._accesses: Triggers = accesses or NoTriggers()
         self._repositories, self._engine, self._door = repositories, engine, door
         self._sender, self._keeper, self._ledger, self._clock = sender, keeper, ledger, clock
         self._knows_session, self._is_own_via, self._own_via = knows_session, is_own_via, own_via
@@ -110,6 +115,8 @@ class Proxy:
         visit.trace = answer.trace
         if self._guard is not None and not self._guard.is_open(mounted.repository.name):
             answer.headers = kept_private(answer.headers)
+        if visit.method == "GET" and answer.status in _READ:
+            self._offer(mounted, resource, ask)
         try:
             if not (self._door.trusts_proxies or ask.wish.stored_only or is_cached_only(visit, resource)):
                 # The key of what is hot knows nothing of forwarded fields, nor of those that forbid contact.
@@ -120,6 +127,18 @@ class Proxy:
                 answer.body.blob.close()
             elif isinstance(answer.body, Streamed):
                 await answer.body.close()
+
+    def _offer(self, mounted: Mounted, resource: Resource, ask: ClientAsk) -> None:
+        """Probes and refusals are no reading: whoever scans for names starts nothing."""
+        self._accesses.offer(
+            Trigger(
+                repository=mounted.repository.name,
+                resource=resource,
+                reason="access",
+                client=ask.client,
+                authenticated=ask.authenticated,
+            )
+        )
 
     def _base(self, visit: Visit) -> str:
         if self._door.trusts_proxies:

@@ -1,0 +1,1 @@
+"""Folders of upstreams that are mirrored as a whole."""
