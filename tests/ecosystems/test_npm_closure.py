@@ -218,6 +218,7 @@ def test_a_document_is_held_even_where_the_package_does_not_run_because_npm_read
     body = packument("left", {"1.0.0": {"os": ["aix"]}})
     closed = close(NPM, Selection(package="left", extent=Extent(platforms=("linux/amd64",))), {"left": body})
     assert closed.keys == ["left", KEYS]
+    assert [(one.subject, one.reason) for one in closed.skipped] == [("left@1.0.0", "it does not run on linux/amd64")]
 
 
 def test_platforms_of_another_ecosystem_leave_nothing_out() -> None:

@@ -9,6 +9,9 @@ import tomllib
 from urllib.parse import urlsplit, urlunsplit
 
 from entrepot.contracts.ecosystem import Client, FoundAt, Lockfile
+from entrepot.ecosystems.npm_locks_npm import read_package_lock
+from entrepot.ecosystems.npm_locks_pnpm import read_pnpm_lock
+from entrepot.ecosystems.npm_locks_yarn import read_yarn_lock
 
 _SETTING = re.compile(r"""["']?registry["']?\s*=\s*(.*)\Z""")
 _YARNRC = re.compile(r"""(?m)^["']?registry["']?[ \t]+["']?([^\s"']+)""")
@@ -131,17 +134,19 @@ _NPM_REMEDY = (
 )
 
 LOCKFILES = (
-    Lockfile(name="package-lock.json", remedy=_NPM_REMEDY),
-    Lockfile(name="npm-shrinkwrap.json", remedy=_NPM_REMEDY),
+    Lockfile(name="package-lock.json", remedy=_NPM_REMEDY, read=read_package_lock),
+    Lockfile(name="npm-shrinkwrap.json", remedy=_NPM_REMEDY, read=read_package_lock),
     Lockfile(
         name="pnpm-lock.yaml",
         remedy="pnpm names tarballs only where they are at unusual addresses. Remove `tarball: …` from those lines: "
         "integrity stays, and pnpm asks its registry.",
+        read=read_pnpm_lock,
     ),
     Lockfile(
         name="yarn.lock",
         remedy="Yarn 1 records where it got each tarball: `sed -i '/^  resolved /d' yarn.lock` removes the lines, "
         "integrity stays, and yarn asks its registry. Yarn 4 does not name us.",
+        read=read_yarn_lock,
     ),
     Lockfile(
         name="bun.lock",

@@ -55,6 +55,12 @@ class _Version:
         return f"{self.selection.package}@{self.name}"
 
     @property
+    def runs(self) -> bool:
+        """On one of the order's platforms."""
+        machines = read_machines(self.manifest.os, self.manifest.cpu, self.manifest.libc)
+        return machines.include(self.selection.extent.platforms)
+
+    @property
     def dist(self) -> _Dist:
         return self.manifest.dist or _Dist()
 
@@ -66,20 +72,22 @@ def close_package(selection: Selection) -> Closure:
         raise Absent(selection.package)
     yield Need(resource=KEYS, absent="maybe")
     for version in _versions(selection, reading.document, reading.hidden):
+        if not version.runs:
+            reason = f"it does not run on {' or '.join(selection.extent.platforms)}"
+            yield Skipped(subject=version.title, reason=reason)
+            continue
         yield from _needs(version)
         if version.name not in reading.hidden:
             yield from _dependencies(version)
 
 
 def _versions(selection: Selection, document: Document, hidden: frozenset[str]) -> Iterator[_Version]:
-    """Those that run on one of the platforms."""
     page = read_page(document)
     files = {release.version: release.files for release in read_releases(document)}
     for name in choose(page, selection, hidden):
         manifest = decode(page.versions[name], _Manifest, document.url)
-        if read_machines(manifest.os, manifest.cpu, manifest.libc).include(selection.extent.platforms):
-            file = next(iter(files.get(name, ())), None)
-            yield _Version(selection=selection, name=name, manifest=manifest, file=file)
+        file = next(iter(files.get(name, ())), None)
+        yield _Version(selection=selection, name=name, manifest=manifest, file=file)
 
 
 def _needs(version: _Version) -> Iterator[Need | Skipped]:
