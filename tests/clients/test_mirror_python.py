@@ -63,9 +63,13 @@ def _other(shop: Shop, room: Room) -> Room:
 
 
 @with_uv
-def test_mir_02_what_a_lock_of_uv_names_is_installed_without_upstream(shop: Shop) -> None:
+def test_mir_01_mir_02_a_lock_of_uv_is_mirrored_once_and_installed_without_upstream(shop: Shop) -> None:
     room = _locked(shop)
     _mirror(shop, room, "--lockfile", "uv.lock")
+    shop.registry.forget()
+    again = _mirror(shop, room, "--lockfile", "uv.lock", "--lockfile", "requirements.txt")
+    assert shop.registry.artifacts_asked == []
+    assert "\n0 done, " in again
     shop.go_offline()
 
     synced, resolved, locked = _other(shop, room), _other(shop, room), _other(shop, room)
@@ -106,15 +110,3 @@ def test_mir_02_a_package_comes_with_its_dependencies_and_is_installed_by_name(s
     uv.run("uv", "pip", "install", "--target", "site", "acme-app")
 
     assert all(f"site/{brought}" in room.installed() for room in (pip, uv) for brought in BROUGHT[:2])
-
-
-@with_uv
-def test_mir_01_the_second_run_moves_no_file(shop: Shop) -> None:
-    room = _locked(shop)
-    _mirror(shop, room, "--lockfile", "uv.lock")
-    shop.registry.forget()
-
-    said = _mirror(shop, room, "--lockfile", "uv.lock", "--lockfile", "requirements.txt")
-
-    assert shop.registry.artifacts_asked == []
-    assert "\n0 done, " in said
