@@ -49,6 +49,9 @@ class Brought:
     folder: Folder
     url: str
     """Where it came from, after redirects."""
+    size_bytes: int
+    fetched: bool
+    """Whether its bytes came now."""
 
 
 def is_folder(repository: Repository, resource: Resource) -> bool:
@@ -89,7 +92,12 @@ class Directories:
         flight, _ = self._launch(repository, resource, self._documents.find_entry(repository, resource))
         source = await self._documents.source_of(repository, resource, flight)
         try:
-            return Brought(folder=await self._read(repository, resource, source), url=source.url)
+            return Brought(
+                folder=await self._read(repository, resource, source),
+                url=source.url,
+                size_bytes=source.blob.size_bytes,
+                fetched=flight.settled is None,
+            )
         finally:
             source.blob.close()
 

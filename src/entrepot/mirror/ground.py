@@ -1,16 +1,16 @@
 """What mirror jobs stand on: parts of this process, and how much they may do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from entrepot.cache.repository import Repository
 from entrepot.cache.supply import Supply
 from entrepot.contracts.clock import Clock
-from entrepot.contracts.closure import Need
 from entrepot.contracts.leases import Leases
 from entrepot.contracts.mirrors import MirrorBook
+from entrepot.mirror.trees.grove import Report, WalkResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,8 @@ class MirrorRules:
 class Trees(Protocol):
     """Folders of ours that upstream has listings of."""
 
-    def walk(self, repository: Repository, folder: str) -> AsyncIterator[Need]:
-        """The files below a folder, with the listings themselves. Raises what makes that impossible."""
+    async def walk(self, repository: str, path: str, report: Report) -> WalkResult:
+        """Have a folder as upstream has it, files and listings. Raises what makes that impossible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,11 @@ def item_of_need(repository: Repository, need: Need) -> MirrorItem:
     return MirrorItem(kind=kind, repository=repository.name, key=resource.stored_key, payload=_encode(wanted))
 
 
+def item_of_path(repository: str, key: str, subject: str) -> MirrorItem:
+    """A file, or a folder's listing, that a walk came by."""
+    return MirrorItem(kind=ItemKind.FILE, repository=repository, key=key, payload=_encode(Wanted(key, subject=subject)))
+
+
 def wanted_of(item: MirrorItem) -> Wanted:
     return _decode_wanted(item.payload)
 

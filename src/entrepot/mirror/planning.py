@@ -24,10 +24,14 @@ from entrepot.mirror.items import (
 )
 from entrepot.mirror.pages import Pages
 from entrepot.mirror.persistence import Persistence
+from entrepot.mirror.trees.grove import Walked
+from entrepot.mirror.trees.telling import is_told, settled_of, to_be_asked
 from entrepot.model.selection import Selection
 
 STEP: Final = 500
 """So many things a closure may name before they are written down."""
+WALK_SECONDS: Final = 0.5
+"""What a walk did is written down so often."""
 
 
 Named = Need | Selection | Skipped
@@ -150,13 +154,24 @@ class Planner:
         trees = self._ground.trees
         if trees is None:
             raise NotServed(f"/{repository.name}/{item.key}: directories cannot be walked here")
-        found: list[Need] = []
-        async for need in trees.walk(repository, item.key):
-            found.append(need)
-            if len(found) >= STEP:
-                await self._record(_open_items(repository, found), [])
-                found = []
-        await self._record(_open_items(repository, found), [settle(item, ItemState.DONE)])
+        walked: list[Walked] = []
+        walking = asyncio.create_task(trees.walk(repository.name, item.key, walked.append))
+        try:
+            while not walking.done():
+                await asyncio.wait({walking}, timeout=WALK_SECONDS)
+                some, walked[:] = walked[:], []
+                added = [item_of_need(repository, Need(resource=one)) for one in to_be_asked(repository, some)]
+                await self._record(added, [settled_of(repository.name, one) for one in some if is_told(self._job, one)])
+            result = walking.result()
+        finally:
+            walking.cancel()
+            await asyncio.wait({walking})
+        problem = ItemError(subject=f"/{repository.name}/{item.key}", error=result.problem, code="tree")
+        failed = bool(result.problem)
+        await self._record(
+            [],
+            [settle(item, ItemState.FAILED if failed else ItemState.DONE, error=problem if failed else None)],
+        )
 
     async def _record(self, added: Sequence[MirrorItem], settled: Sequence[Settled]) -> None:
         if added or settled:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from entrepot.cache.counters import Counters
 from entrepot.cache.repository import Repository
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.leases import CLOCKS_APART, Leases
@@ -50,12 +49,11 @@ class Accesses:
         clock: Clock,
         begin: Begin,
         *,
-        counters: Counters,
         allowed: Literal["any", "authenticated", "none"] = "any",
     ) -> None:
         """`allowed`: whose reading counts."""
         self._book, self._leases, self._clock, self._begin = book, leases, clock, begin
-        self._counters, self._allowed = counters, allowed
+        self._allowed = allowed
         self._watched = {
             (name, tree.path): _Watched(repository=one, tree=tree)
             for name, one in repositories.items()

@@ -23,9 +23,10 @@ AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """What became of one file or, where `key` ends with a slash, of a folder's listing."""
+    """What became of one file, or of one folder's listing."""
 
     key: str
+    """Of what is stored; of a folder whose listing was not to be had: its own, with a slash at the end."""
     state: ItemState
     size_bytes: int = 0
     error: EntrepotError | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
+from entrepot.cache.directories import listing_of
 from entrepot.cache.repository import Repository
 from entrepot.contracts.mirrors import ItemState
 from entrepot.contracts.trees import Listed, WalkCounts
@@ -115,6 +116,8 @@ class Walk:
             brought = await self._patiently(lambda: self.grove.directories.bring(self._asked, place.key))
             self._check_place(place, brought.folder, brought.url)
             await self._take(place, brought.folder, listed_at)
+            state = ItemState.DONE if brought.fetched else ItemState.HELD
+            self.report(Walked(key=listing_of(place.key).stored_key, state=state, size_bytes=brought.size_bytes))
         except StoreFailure:
             raise
         except EntrepotError as error:

@@ -9,9 +9,10 @@ from typing import Final
 
 from entrepot.cache.repository import Repository
 from entrepot.contracts.leases import Lease
+from entrepot.contracts.mirrors import ItemState
 from entrepot.contracts.trees import WalkState
 from entrepot.errors import BadRequest, NotServed, StoreFailure, WalkUnderWay
-from entrepot.mirror.trees.grove import Grove, Report, WalkResult, silent
+from entrepot.mirror.trees.grove import Grove, Report, Walked, WalkResult, silent
 from entrepot.mirror.trees.purge import Purger
 from entrepot.mirror.trees.walk import RefusedByUpstream, Walk
 from entrepot.model.trees import Tree, folder_key, tree_of
@@ -45,7 +46,10 @@ class Walker:
         known, tree = self._find(repository, path)
         now = self._clock.now()
         number = await self._book.begin(known.name, tree.path, now)
-        return await self._attempt(now, known, tree, number, report, rehearsed=True)
+        result = await self._attempt(now, known, tree, number, report, rehearsed=True)
+        for key in result.gone:
+            report(Walked(key=key, state=ItemState.ABSENT))
+        return result
 
     def _find(self, repository: str, path: str) -> tuple[Repository, Tree]:
         known = self._grove.repositories.get(repository)
