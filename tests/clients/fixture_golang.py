@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -39,7 +39,7 @@ def go_proxy(*, later: bool = False) -> Files:
 
     `later`: after `hello` v1.2.0 was published.
     """
-    modules = _Modules()
+    modules = Modules()
     modules.publish("go.example/hello", "v1.0.0", needs={"go.example/world": "v0.2.0", "go.example/Capital": "v1.0.0"})
     modules.publish("go.example/hello", "v1.1.0", needs={"go.example/world": "v0.2.0", "go.example/Capital": "v1.0.0"})
     modules.publish("go.example/world", "v0.2.0", needs={"go.example/old": "v2.0.0+incompatible"})
@@ -54,25 +54,38 @@ def go_proxy(*, later: bool = False) -> Files:
 
 def dated_go(packages: Mapping[str, Mapping[str, str]]) -> Files:
     """Modules, their versions, and the dates that their authors give them; the last is what `@latest` says."""
-    modules = _Modules()
+    modules = Modules()
     for module, versions in packages.items():
         for version, date in versions.items():
             modules.publish(module, version, date=date)
     return modules.files
 
 
-class _Modules:
+class Modules:
+    """What a proxy has, and a checksum database of it."""
+
     def __init__(self) -> None:
         self._files: Files = {}
         self._versions: dict[str, list[str]] = {}
         self._dates: dict[tuple[str, str], str] = {}
         self._records: list[tuple[str, str, bytes]] = []
 
-    def publish(self, module: str, version: str, needs: dict[str, str] | None = None, date: str = DATE) -> None:
+    def publish(
+        self,
+        module: str,
+        version: str,
+        needs: dict[str, str] | None = None,
+        date: str = DATE,
+        packages: Collection[str] = (),
+    ) -> bytes:
+        """The lines that the checksum database has of it. `packages`: folders below the root that have one each."""
         mod = f"module {module}\n\ngo 1.20\n" + "".join(
             f"\nrequire {name} {at}\n" for name, at in (needs or {}).items()
         )
         contents = _contents(module, version, "" if version.endswith("+incompatible") else mod, list(needs or ()))
+        for folder in packages:
+            name = folder.rpartition("/")[2]
+            contents[f"{module}@{version}/{folder}/{name}.go"] = f"package {name}\n".encode()
         if version.endswith("+incompatible"):
             mod = f"module {module}\n"
         stem = f"/{escape(module)}/@v/{escape(version)}"
@@ -83,6 +96,7 @@ class _Modules:
         self._versions.setdefault(module, []).append(version)
         lines = f"{module} {version} {h1(contents)}\n{module} {version}/go.mod {h1({'go.mod': mod.encode()})}\n"
         self._records.append((module, version, lines.encode()))
+        return lines.encode()
 
     def branch(self, module: str, name: str, version: str) -> None:
         self._files[f"/{escape(module)}/@v/{name}.info"] = JSON, _info(version)
