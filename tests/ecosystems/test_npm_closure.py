@@ -161,6 +161,7 @@ def test_a_version_comes_with_its_document_and_with_what_signs_it() -> None:
 
     attestations = "-/npm/v1/attestations/@acme/foo@1.0.0"
     assert closed.keys == ["@acme/foo", KEYS, "@acme/foo/-/foo-1.0.0.tgz", attestations]
+    assert [need.resource.version for need in closed.needs] == ["", "", "1.0.0", "1.0.0"]
     assert closed.read == ["@acme/foo"]
     assert closed.probes == {KEYS: "maybe", attestations: "maybe"}
 

@@ -98,7 +98,8 @@ def _needs(version: _Version) -> Iterator[Need | Skipped]:
             raise NotServed(f"{version.title}: {problem}")
         yield Skipped(subject=version.title, reason=problem)
     elif not selection.files or file.name in selection.files:
-        yield Need(resource=_checked(version, tarball(selection.package, file.name)))
+        resource = replace(tarball(selection.package, file.name), version=version.name)
+        yield Need(resource=_checked(version, resource))
         if isinstance(version.dist.attestations, dict):
             yield Need(resource=attestations(selection.package, version.name), absent="maybe")
 
