@@ -45,7 +45,7 @@ class Bill:
     """Raises UnreadableBill."""
 
     def __str__(self) -> str:
-        return f"{self.standard.value} (version {self.version})"
+        return f"{self.standard.value}, version {self.version or 'unknown'}"
 
 
 def read_bill(name: str, body: bytes, *, validate: bool = False) -> Iterator[Member]:

@@ -22,6 +22,8 @@ def problems(standard: Standard, version: str, body: bytes) -> list[str]:
         found: Iterable[ValidationError] | None = kind(known[version]).validate_str(body.decode(), all_errors=True)
     except MissingOptionalDependencyException as error:
         raise BadRequest(f"{error} (or entrepot[sbom], which brings it)") from error
+    except UnicodeDecodeError:
+        return ["it is not UTF-8, and validated is nothing else"]
     return [_told(error) for error in found or ()]
 
 

@@ -55,4 +55,4 @@ def title_of(place: str, name: str | None) -> str:
 
 def check_depth(depth: int, place: str) -> None:
     if depth > DEEPEST:
-        raise UnreadableBill(f"{place}: components are nested deeper than {DEEPEST} times")
+        raise UnreadableBill(f"{place[:40]}…: components are nested deeper than {DEEPEST} times")

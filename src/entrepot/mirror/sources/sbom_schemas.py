@@ -53,4 +53,4 @@ def check_schema(standard: Standard, version: str, body: bytes) -> None:
     if found:
         more = f" (and {len(found) - MOST_PROBLEMS} more)" if len(found) > MOST_PROBLEMS else ""
         listed = "; ".join(found[:MOST_PROBLEMS])
-        raise UnreadableBill(f"is no valid {standard.value} (version {version}): {listed}{more}")
+        raise UnreadableBill(f"is no valid {standard.value}, version {version}: {listed}{more}")

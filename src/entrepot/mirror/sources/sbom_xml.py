@@ -1,6 +1,7 @@
 """XML of strangers: read a piece at a time, without entities, network or huge trees."""
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -9,6 +10,8 @@ from lxml import etree
 from entrepot.errors import UnreadableBill
 
 _ANY: Final = "*"
+_PLACE: Final = re.compile(r",( use XML_PARSE_HUGE option,)? line \d+, column \d+\Z")
+"""How the parser's messages end, and what it advises its programmers."""
 
 
 def root_of(body: bytes) -> etree._Element:
@@ -65,6 +68,6 @@ def _events(body: bytes, tag: str | Sequence[str], event: str) -> Iterator[etree
             yield element
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        raise UnreadableBill(f"line {line}, column {column}: {error.msg}") from error
+        raise UnreadableBill(f"line {line}, column {column}: {_PLACE.sub('', error.msg)}") from error
     except (LookupError, UnicodeError) as error:
         raise UnreadableBill(f"is XML in an encoding that is not known: {error}") from error
