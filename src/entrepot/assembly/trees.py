@@ -1,6 +1,7 @@
 """What mirrors trees, made from settings and parts."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +31,9 @@ from entrepot.model.order import MirrorOrder
 from entrepot.model.trees import Tree
 
 
+Pause = Callable[[float], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeParts:
     """Of a process, for its walks."""
@@ -50,7 +54,10 @@ class TreeParts:
         return Directories(self.kit, self.flights, self.documents, self.soundness, self.counters, held)
 
 
-def make_walker(parts: TreeParts, directories: Directories, supply: Supply, janitor: Janitor) -> Walker:
+def make_walker(
+    parts: TreeParts, directories: Directories, supply: Supply, janitor: Janitor, pause: Pause = asyncio.sleep
+) -> Walker:
+    """`pause`: how the time passes for which upstream asks to be left alone."""
     grove = Grove(
         book=SqliteTrees(parts.catalog),
         leases=SqliteLeases(parts.catalog),
@@ -62,6 +69,7 @@ def make_walker(parts: TreeParts, directories: Directories, supply: Supply, jani
         janitor=janitor,
         generation=parts.generation,
         repositories=parts.repositories,
+        pause=pause,
     )
     return Walker(grove, holder=parts.holder)
 

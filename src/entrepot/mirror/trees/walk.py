@@ -118,9 +118,9 @@ class Walk:
             await self._take(place, brought.folder, listed_at)
             state = ItemState.DONE if brought.fetched else ItemState.HELD
             self.report(Walked(key=listing_of(place.key).stored_key, state=state, size_bytes=brought.size_bytes))
-        except StoreFailure:
-            raise
         except EntrepotError as error:
+            if isinstance(error, StoreFailure) and not isinstance(error, NotStorable):
+                raise
             await self._without_listing(place, error)
 
     def _check_place(self, place: _Place, folder: Folder, url: str) -> None:
@@ -205,9 +205,9 @@ class Walk:
                 self.report(Walked(key=row.key, state=ItemState.OPEN, size_bytes=row.size_bytes or 0))
                 return
             supplied = await self._patiently(lambda: self.grove.supply.renew(self._asked, resource))
-        except StoreFailure:
-            raise
         except EntrepotError as error:
+            if isinstance(error, StoreFailure) and not isinstance(error, NotStorable):
+                raise
             await self._without_file(row, error)
             return
         size = supplied.entry.size_bytes
