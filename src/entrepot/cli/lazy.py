@@ -25,10 +25,15 @@ COMMANDS: Final = {
     "token": "Make a token for somebody who may ask.",
     "mirror": "Fetch packages before they are needed: from package URLs, SBOMs, lock files, directories.",
     "pins": "List what mirror jobs keep from eviction, and let go of it.",
+    "export": "Write what is stored into a bundle, or as files, for a site without a network.",
+    "import": "Take over what a bundle of another site brings.",
+    "bundles": "List the bundles that were written and taken over, and make keys.",
     "fills": "List what is fetched behind answers, and forget what failed.",
     "config": "Check, show and explain the configuration.",
 }
 """Each command and what it does, as the help shows it; the module is `entrepot.cli.<command>`."""
+_MODULES: Final = {"import": "taking"}
+"""Where a command's name cannot be a module's."""
 
 
 class _Formatter(Protocol):
@@ -43,7 +48,7 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"entrepot.cli.{cmd_name}")
+        module = importlib.import_module(f"entrepot.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command = typer.main.get_command(module.app)
         if not isinstance(command, TyperCommand | TyperGroup):
             raise TypeError(f"{module.__name__}.app is no Typer application")

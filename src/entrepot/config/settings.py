@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from entrepot.config.bundles import Bundles
 from entrepot.config.fills import Fills
 from entrepot.config.names import (
     Listener,
@@ -164,6 +165,7 @@ class Settings(Section):
     limits: Limits = Limits()
     catalog: Catalog = Catalog()
     fills: Fills = Fills()
+    bundles: Bundles = Bundles()
     compat: Compat = Compat()
     cooldown: GlobalCooldown = GlobalCooldown()
     validator: Validator = Validator()

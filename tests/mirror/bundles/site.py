@@ -11,7 +11,7 @@ from entrepot.catalog.pins import SqlitePins
 from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.errors import EntrepotError
 from entrepot.mirror.bundles.exporting import Export, Exporter
-from entrepot.mirror.bundles.gathering import Choice
+from entrepot.mirror.bundles.gathering import Choice, Gatherer
 from entrepot.mirror.bundles.importing import Import, Importer, Trust
 from entrepot.mirror.bundles.signing import load_public_file, make_keys
 from entrepot.storage.filesystem import FilesystemBlobs
@@ -51,7 +51,8 @@ class Site:
         repositories = {name: replace(self.works.shelf, name=name, _variants={}) for name in self.names}
         self.repositories: dict[str, Repository] = repositories
         documents, kit = self.works.documents, self.works.kit
-        self.exporter = Exporter(kit, documents, self.book, repositories, self.directory / "export")
+        self.gatherer = Gatherer(kit, documents, self.book, repositories)
+        self.exporter = Exporter(kit, self.gatherer, self.book, repositories, self.directory / "export")
         self.importer = Importer(
             kit, documents, self.book, self.pins, repositories, self.directory / "import", self.changed.append
         )

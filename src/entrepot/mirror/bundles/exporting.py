@@ -2,14 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from entrepot.cache.documents import Documents
 from entrepot.cache.order import Kit
 from entrepot.cache.repository import Repository
 from entrepot.contracts.bundles import BundleBook, WrittenBundle
@@ -43,26 +42,35 @@ class Exporter:
     def __init__(
         self,
         kit: Kit,
-        documents: Documents,
+        gatherer: Gatherer,
         book: BundleBook,
         repositories: Mapping[str, Repository],
         directory: Path,
     ) -> None:
         """`directory`: where work may lie meanwhile."""
         self._kit, self._book, self._repositories, self._directory = kit, book, repositories, directory
-        self._gatherer = Gatherer(kit, documents, book, repositories)
+        self._gatherer = gatherer
 
-    async def export(self, path: Path, choice: Choice, *, since: int | None, key: Path | None, partial: bool) -> Export:
-        """Write what is chosen to a file; where something is not held, nothing, unless `partial`. Raises StoreFailure,
-        BadRequest, ConfigError."""
+    async def export(
+        self,
+        path: Path,
+        choice: Choice,
+        *,
+        since: int | None,
+        key: Path | None,
+        partial: bool,
+        missing: Sequence[str] = (),
+    ) -> Export:
+        """Write what is chosen to a file; where something is not held, nothing, unless `partial`. `missing`: what is
+        known already not to be. Raises StoreFailure, BadRequest, ConfigError."""
         await self._kit.catalog.flush()
         with ExitStack() as stack:
             found = await asyncio.to_thread(self._enter, stack, choice)
-            missing, store = tuple(sorted(set(found.missing))), self._book.store()
-            if (missing and not partial) or not found.lists["entries"].lines:
+            lacking, store = tuple(sorted({*missing, *found.missing})), self._book.store()
+            if (lacking and not partial) or not found.lists["entries"].lines:
                 return Export(
                     path="", store=store, number=0, entries=0, bodies=0, bodies_bytes=0, signer="",
-                    missing=missing,
+                    missing=lacking,
                 )  # fmt: skip
             manifest, note = await asyncio.to_thread(self._describe, found, choice, since, store)
             signer = await asyncio.to_thread(self._write, path, found, manifest, key)
@@ -75,7 +83,7 @@ class Exporter:
                 bodies=found.lists["blobs"].lines,
                 bodies_bytes=note.size_bytes,
                 signer=signer,
-                missing=missing,
+                missing=lacking,
             )
 
     def chain_of(self, since: int | None) -> tuple[int, ...]:

@@ -66,6 +66,11 @@ class Gathered:
     lists: dict[str, Part] = field(default_factory=dict)
     bodies_bytes: int = 0
 
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """Repository and key of each, in order."""
+        for repository, key in self.scratch.rows("SELECT repository, key FROM entries ORDER BY repository, key"):
+            yield str(repository), str(key)
+
     def blobs(self) -> Iterator[tuple[str, int]]:
         for sha256, size_bytes in self.scratch.rows("SELECT sha256, size_bytes FROM blobs ORDER BY sha256"):
             yield str(sha256), int(size_bytes)

@@ -1,6 +1,7 @@
 """What a person finds in a bundle who opens it with tar."""
 
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from entrepot.cache.repository import Repository
 
@@ -21,22 +22,23 @@ clients.txt     how package managers are pointed at a server that has taken it o
 blobs/          the files and documents, each under its SHA-256
 """
 
-_HEAD = """\
-How clients are pointed at the server that has taken this bundle over. Put its address in place of
-http://entrepot.example:8080.
-"""
-_HOST = "entrepot.example:8080"
+_HEAD = "How clients are pointed at these packages.\n"
+_UNKNOWN = "Put the server's address in place of http://entrepot.example:8080.\n"
+_EXAMPLE = "http://entrepot.example:8080"
 
 
-def clients_text(repositories: Iterable[Repository]) -> str:
-    """For each repository the lines that a person types, per client."""
-    parts = [_HEAD]
+def clients_text(repositories: Iterable[Repository], base_url: str = "") -> str:
+    """For each repository the lines that a person types, per client. `base_url`: where it will be served, if that is
+    known."""
+    base = base_url.rstrip("/") or _EXAMPLE
+    host = urlsplit(base).netloc
+    parts = [_HEAD if base_url else _HEAD + _UNKNOWN]
     for repository in repositories:
         parts.append(f"\n{repository.name} ({repository.ecosystem.title})\n")
-        url = f"http://{_HOST}/{repository.name}"
+        url = f"{base}/{repository.name}"
         for client in repository.ecosystem.clients:
             if client.setup:
-                lines = client.setup.replace("{url}", url).replace("{host}", _HOST).splitlines()
+                lines = client.setup.replace("{url}", url).replace("{host}", host).splitlines()
                 parts.append("".join(f"    {line}\n" for line in (f"# {client.name}", *lines)))
         if not any(client.setup for client in repository.ecosystem.clients):
             parts.append(f"    {url}/\n")
