@@ -138,6 +138,13 @@ def test_what_upstream_does_not_have_fails_by_its_name(selection: Selection, sub
         close(NPM, selection, {"left": LEFT})
 
 
+def test_a_document_that_never_comes_is_absent() -> None:
+    closure = NPM.closure(Selection(package="left"))
+    next(closure)
+    with pytest.raises(Absent, match="left"):
+        closure.send(None)
+
+
 def test_an_unpublished_package_is_absent() -> None:
     with pytest.raises(Absent, match="left"):
         taken(Selection(package="left"), b'{"name": "left", "time": {}}')
@@ -331,7 +338,10 @@ def test_a_purl_selects(purl: str, package: str, version: str, within: str) -> N
     assert selected == Selection(package=package, version=version, within=within, extent=RUNTIME)
 
 
-@pytest.mark.parametrize("purl", ["pkg:npm/acme/foo@1.0.0", "pkg:npm/.hidden", "pkg:npm/left@no%20range%20at%20all"])
+@pytest.mark.parametrize(
+    "purl",
+    ["pkg:npm/acme/foo@1.0.0", "pkg:npm/.hidden", "pkg:npm/left@no%20range%20at%20all", "pkg:npm/left@>=one,<two"],
+)
 def test_what_cannot_be_a_package_of_npm_is_refused(purl: str) -> None:
     with pytest.raises(BadRequest):
         NPM.select(parse_purl(purl), Extent())

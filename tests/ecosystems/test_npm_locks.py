@@ -138,6 +138,12 @@ def test_an_entry_without_a_version_is_told_of() -> None:
     assert skipped(package_lock(left={"optional": True})) == {"left": "the lock file has no version of it"}
 
 
+@pytest.mark.parametrize(("name", "version"), [("not a name", "1.0.0"), ("left", "first")])
+def test_what_no_registry_can_have_is_told_of(name: str, version: str) -> None:
+    told = skipped(package_lock(**{name: {"version": version}}))
+    assert told == {f"{name}@{version}": "this is no name and version of a package of npm's"}
+
+
 def test_a_package_inside_another_folder_is_found() -> None:
     body = {"lockfileVersion": 2, "packages": {"app/node_modules/a/node_modules/@acme/foo": {"version": "1.0.0"}}}
     assert set(pinned(read("package-lock.json", json.dumps(body)))) == {"@acme/foo@1.0.0"}
@@ -224,6 +230,7 @@ def test_resolutions_of_yarn_4_say_where_a_package_is(resolution: str, pins: set
     ("name", "body", "words"),
     [
         ("package-lock.json", '{\n"packages": {\n,}}', "package-lock.json:3: this is no JSON"),
+        ("package-lock.json", "null", ":1: expected an object, found nothing"),
         ("package-lock.json", "[]", "package-lock.json:1: expected an object, found a list"),
         ("package-lock.json", "{}", "package-lock.json:1: this is no lock file of npm"),
         ("package-lock.json", '{\n"lockfileVersion": 4}', "package-lock.json:2: lockfileVersion: versions 1 to 3"),
@@ -236,6 +243,11 @@ def test_resolutions_of_yarn_4_say_where_a_package_is(resolution: str, pins: set
             "npm-shrinkwrap.json",
             '{"lockfileVersion": 3, "packages": {\n\n"node_modules/a": {"version": 7}}}',
             "npm-shrinkwrap.json:3: .node_modules/a.: expected a text, found 7",
+        ),
+        (
+            "package-lock.json",
+            '{"dependencies": {"a": {\n"version": {}}}}',
+            ":1: .a.: expected a text, found a mapping",
         ),
         ("package-lock.json", '{"dependencies": {\n"a": "1"}}', ":2: .a.: expected a mapping, found '1'"),
         ("package-lock.json", b"\xff", ":1: this is no JSON"),
