@@ -7,12 +7,14 @@ from typing import Final
 
 from entrepot.cache.supply import Supplied
 from entrepot.contracts.mirrors import ItemKind, ItemState, Job, MirrorItem
-from entrepot.errors import Absent, EntrepotError, NotServed, NotStorable, PolicyError, StoreFailure
+from entrepot.errors import Absent, DigestMismatch, EntrepotError, NotServed, NotStorable, PolicyError, StoreFailure
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.items import failure_of, resource_of, settle, wanted_of
 from entrepot.mirror.ledger import Ledger
 from entrepot.mirror.pages import Pages
 from entrepot.mirror.persistence import Persistence
+from entrepot.model.digest import Digest
+from entrepot.model.resource import Resource
 
 WAITING: Final = 256
 """Files that may wait for their next attempt while others are fetched."""
@@ -61,8 +63,20 @@ class Executor:
             raise NotServed(f"there is no repository {item.repository!r} any more")
         resource = resource_of(repository, item)
         try:
-            return await self._persistence.of(lambda: self._ground.supply.fill(repository, resource, current=True))
+            supplied: Supplied = await self._persistence.of(
+                lambda: self._ground.supply.fill(repository, resource, current=True)
+            )
         except Absent:
             if wanted_of(item).absent != "no":
                 await self._ground.supply.keep_absence(repository, resource)
             raise
+        _check(item, resource, supplied)
+        return supplied
+
+
+def _check(item: MirrorItem, resource: Resource, supplied: Supplied) -> None:
+    """What came was verified as it came; what was held may be other bytes than the order means. Raises
+    DigestMismatch."""
+    held = Digest("sha256", supplied.entry.sha256)
+    if resource.digest and resource.digest.algorithm == held.algorithm and resource.digest != held:
+        raise DigestMismatch(wanted_of(item).subject, str(resource.digest), str(held))

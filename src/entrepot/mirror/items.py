@@ -1,6 +1,7 @@
 """What a job's items say: selections and files as rows, and back."""
 
 import hashlib
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
@@ -9,6 +10,7 @@ from entrepot.cache.repository import Repository
 from entrepot.contracts.closure import Need
 from entrepot.contracts.mirrors import ItemError, ItemKind, ItemState, MirrorItem, Settled
 from entrepot.errors import EntrepotError, NotServed, PolicyError
+from entrepot.model.digest import Digest
 from entrepot.model.resource import Request, Resource
 from entrepot.model.selection import Selection
 
@@ -25,6 +27,8 @@ class Wanted(msgspec.Struct, frozen=True, array_like=True):
     absent: Literal["no", "maybe", "yes"] = "no"
     subject: str = ""
     """A purl or, where there is none, a path of ours."""
+    digest: Digest | None = None
+    """What the order says that it has, where its name does not say so, or its index."""
 
 
 _decode_wanted = msgspec.msgpack.Decoder(Wanted).decode
@@ -52,7 +56,8 @@ def item_of_named(subject: str) -> MirrorItem:
 
 def item_of_need(repository: Repository, need: Need) -> MirrorItem:
     resource = need.resource
-    wanted = Wanted(resource.key, resource.query, resource.accept, need.absent, subject_of(repository, resource))
+    subject = subject_of(repository, resource)
+    wanted = Wanted(resource.key, resource.query, resource.accept, need.absent, subject, resource.digest)
     kind = ItemKind.ABSENCE if need.absent == "yes" else ItemKind.FILE
     return MirrorItem(kind=kind, repository=repository.name, key=resource.stored_key, payload=_encode(wanted))
 
@@ -73,7 +78,7 @@ def resource_of(repository: Repository, item: MirrorItem) -> Resource:
     resource = repository.ecosystem.route(request)
     if not isinstance(resource, Resource) or resource.stored_key != item.key:
         raise NotServed(f"{repository.name}/{item.key}: the repository serves something else there now")
-    return resource
+    return replace(resource, digest=resource.digest or wanted.digest)
 
 
 def subject_of(repository: Repository, resource: Resource) -> str:
