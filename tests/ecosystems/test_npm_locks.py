@@ -2,7 +2,7 @@
 for one little project."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -120,7 +120,7 @@ def test_binaries_for_other_platforms_are_left_out_and_told_of(
 # --- npm --------------------------------------------------------------------------------------------------------------
 
 
-def package_lock(**packages: dict[str, object]) -> list[Selection | Skipped]:
+def package_lock(**packages: Mapping[str, object]) -> list[Selection | Skipped]:
     entries = {f"node_modules/{name}": value for name, value in packages.items()}
     return read("npm-shrinkwrap.json", json.dumps({"lockfileVersion": 3, "packages": entries}))
 
