@@ -13,7 +13,8 @@ from tests.clients.room import Room, missing
 from tests.clients.shop import Shop
 
 MINE = "module mine.example/mine\n\ngo 1.20\n"
-MAIN = 'package main\n\nimport (\n\t_ "go.example/deep/hello"\n\t_ "go.example/deep/hello/a/b/c"\n)\n\nfunc main() {}\n'
+# A program would have parts of the standard library compiled.
+SOURCE = 'package mine\n\nimport (\n\t_ "go.example/deep/hello"\n\t_ "go.example/deep/hello/a/b/c"\n)\n'
 PACKAGE = "go.example/deep/hello/a/b/c"
 
 pytestmark = pytest.mark.skipif(bool(missing("go")), reason=missing("go"))
@@ -65,7 +66,7 @@ def _locked(shop: Shop) -> Room:
     """A program that was built while upstream could be asked; nothing of that is stored afterwards."""
     room = shop.room()
     room.write("go.mod", MINE)
-    room.write("main.go", MAIN)
+    room.write("mine.go", SOURCE)
     room.run("go", "get", "go.example/deep/hello@v1.0.0")
     room.run("go", "mod", "tidy")
     shop.start_anew()
@@ -93,7 +94,7 @@ def test_mir_01_mir_02_what_go_sum_locks_is_built_and_got_without_upstream(shop:
     assert "\n0 done, " in again
     shop.go_offline()
 
-    built, fresh, newest, listed = (_other(shop, room, "go.mod", "go.sum", "main.go") for _ in range(4))
+    built, fresh, newest, listed = (_other(shop, room, "go.mod", "go.sum", "mine.go") for _ in range(4))
     built.run("go", "mod", "download")
     built.run("go", "build", "./...")
     built.run("go", "mod", "tidy")
@@ -132,6 +133,6 @@ def test_mir_02_lookups_of_two_orders_prove_each_other_in_any_order(
 
 def test_mir_05_a_module_in_other_letters_fails_alone(shop: Shop) -> None:
     told = shop.served.entrepot("mirror", "pkg:golang/go.example/Old@v2.0.0", "pkg:golang/go.example/late", status=2)
-    assert "go.example/Old" in told
+    assert ", 1 failed;" in told
     shop.go_offline()
     assert shop.get("go.example/late/@v/v1.0.0.zip").status == 200
