@@ -43,7 +43,7 @@ class SqliteBundles:
         self._catalog = catalog
 
     def store(self) -> str:
-        return str(self._catalog.read(_STORE)[0][0])
+        return str(self._catalog.read_apart(_STORE)[0][0])
 
     def written(self) -> list[WrittenBundle]:
         return [_written_of(row) for row in self._catalog.read_apart(_WRITTEN)]

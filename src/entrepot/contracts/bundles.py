@@ -51,7 +51,7 @@ class Seen:
 
 
 class BundleBook(Protocol):
-    """Reads may take long: call them in a thread, except `store`. All raise StoreFailure."""
+    """Reads may take long: call them in a thread, `store` where you like. All raise StoreFailure."""
 
     def store(self) -> str:
         """The id of this store: random, and the same for as long as its catalog lives."""

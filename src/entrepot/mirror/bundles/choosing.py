@@ -50,6 +50,8 @@ class Chooser:
         keys: set[tuple[str, str]] | None = None if wanted.everything or not _is_narrow(wanted) else set()
         missing, skipped = list[str](), list[str]()
         if keys is not None and wanted.job:
+            if self._mirror.find_job(wanted.job) is None:
+                raise BadRequest(f"there is no mirror job {wanted.job!r}; `entrepot mirror list` names those there are")
             keys |= await asyncio.to_thread(self._pinned_by, wanted.job)
             missing += [
                 f"{one.subject}: {one.error}" for one in await asyncio.to_thread(self._mirror.errors, wanted.job)
@@ -86,8 +88,6 @@ class Chooser:
         return written[0].number
 
     def _pinned_by(self, job: str) -> set[tuple[str, str]]:
-        if self._mirror.find_job(job) is None:
-            raise BadRequest(f"there is no mirror job {job!r}; `entrepot mirror list` names those there are")
         found = set(self._book.pinned_by(job))
         if not found:
             raise BadRequest(f"the mirror job {job} holds nothing here, or its pins were released")
