@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-PROMISED = {"ath": 12, "gop": 12, "lease": 7, "mut": 15}
+PROMISED = {"ath": 12, "gop": 12, "lease": 7, "mut": 15, "mir": 10, "w": 20, "z": 17}
 _NAME = re.compile(r"def (test_\w+)\(")
-_ID = re.compile(r"(ath|gop|lease|mut)_(\d\d(?:_and_\d\d(?=_|\b))*)")
+_ID = re.compile(r"(?<=_)(ath|gop|lease|mut|mir|w|z)_(\d\d(?:_and_\d\d(?=_|\b))*)")
 
 
 def _carried() -> set[str]:

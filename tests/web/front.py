@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from entrepot.cache.tally import Tally
+from entrepot.contracts.trees import Touch
+from entrepot.contracts.triggers import Triggers
 from entrepot.web.access import AccessLog
 from entrepot.web.api import Api, Route
 from entrepot.web.app import App, Lifetime
@@ -54,7 +56,10 @@ class Front:
         own_via: str = "1.1 us",
         guard: Guard | None = None,
         routes: Sequence[Route] = (),
+        touch: Touch | None = None,
+        accesses: Triggers | None = None,
     ) -> None:
+        """`touch`: what every answer that is kept for memory marks."""
         self.works = works
         directory.mkdir(exist_ok=True)
         self.log_path = directory / "access.log"
@@ -72,6 +77,7 @@ class Front:
             clock=works.clock,
             counters=works.counters,
             ledger=ledger,
+            touch_of=lambda repository, key: touch,
         )
         repositories = {"shelf": works.shelf}
         proxy = Proxy(
@@ -88,6 +94,7 @@ class Front:
             request_body_limit=body_limit,
             warning_header=warning_header,
             guard=guard,
+            accesses=accesses,
         )
         status = Status(
             door=door,

@@ -1,7 +1,7 @@
 """Processes that walk trees: the real engine over one real catalog, and an upstream that lists what it has."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -73,6 +73,8 @@ class Orchard(ScriptedFetcher):
         """Empty ones."""
         self.says: dict[str, Said] = {}
         """By key: what is answered instead."""
+        self.later: dict[str, Callable[[], Awaitable[None]]] = {}
+        """By key: what happens before it is answered."""
 
     def grow(self, *keys: str) -> "Orchard":
         for key in keys:
@@ -80,6 +82,8 @@ class Orchard(ScriptedFetcher):
         return self
 
     async def send(self, ask: Ask) -> UpstreamReply:
+        if happens := self.later.pop(ask.url.removeprefix(BASE), None):
+            await happens()
         self.on(ask.url, self._reply(ask))
         return await super().send(ask)
 

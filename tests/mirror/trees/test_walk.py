@@ -9,6 +9,7 @@ import pytest
 
 from entrepot.cache.freshness import FreshnessRules
 from entrepot.errors import Unreachable, UpstreamBusy
+from entrepot.mirror.trees.grove import Walked
 from entrepot.model.folder_forms import ACCEPT
 from tests.cache.works import until
 from tests.fakes import Reply
@@ -308,7 +309,7 @@ async def test_a_folder_can_be_walked_by_hand_though_no_tree_is_configured(tmp_p
 
 
 async def test_a_rehearsal_reads_listings_and_fetches_no_file(forest: Forest) -> None:
-    seen = []
+    seen: list[Walked] = []
     result = await forest.walker.rehearse("files", "/", seen.append)
     assert (result.complete, forest.held()) == (True, [])
     assert [one.key for one in seen if one.state.value == "open"] == ["a.txt", "sub/b.txt", "sub/deep/c.txt"]
