@@ -1,7 +1,7 @@
 """Files that are published together (policy §4): only the root has freshness, and a member is as good as its root."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from entrepot.cache.answer import Answer
 from entrepot.cache.ask import ClientAsk
@@ -22,15 +22,6 @@ from entrepot.model.resource import Resource
 
 READER_SECONDS = 60.0
 """For how long a client that read a root gets the members that go with it."""
-READERS_KEPT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    number: int
-    """Of the generation."""
-    until: float
-    """Seconds since the epoch."""
 
 
 class Groups:
@@ -38,8 +29,7 @@ class Groups:
         self._kit, self._flights, self._documents, self._standing = kit, flights, documents, standing
         self._orders = orders
         self._generations = Generations(kit, flights, orders)
-        self._readings: dict[tuple[str, str, str], _Reading] = {}
-        """By repository, root and client, the oldest first."""
+        self._readings = kit.readings
 
     async def order(self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None) -> Order:
         return self._generations.order(await self._orders.make(repository, resource, entry, seen))
@@ -57,11 +47,12 @@ class Groups:
         reading = self._reading_of(repository, resource.snapshot, ask.client)
         if reading is None:
             return resource, await self._as_good_as(root, entry, ask)
-        if reading.number != self._generations.number(repository, resource.snapshot):
-            former = replace(resource, edition=reading.number)
+        number, until = reading
+        if number != self._generations.number(repository, resource.snapshot):
+            former = replace(resource, edition=number)
             kept = self._documents.find_entry(repository, former)
             if kept is not None and kept.gone_at is None and not kept.expired and self._standing.is_there(kept):
-                return former, Membership(validated_at=kept.validated_at, fresh_until=reading.until)
+                return former, Membership(validated_at=kept.validated_at, fresh_until=until)
         return resource, self._membership(root, entry, "")
 
     def _root_of(self, case: Case) -> Case | None:
@@ -136,16 +127,19 @@ class Groups:
         if current is None:
             return
         number = current.number if current.sha256 == entry.sha256 else current.number - 1
-        name = (case.repository.name, resource.key, ask.client)
-        self._readings.pop(name, None)
-        self._readings[name] = _Reading(number, self._kit.clock.timestamp() + READER_SECONDS)
-        if len(self._readings) > READERS_KEPT:
-            self._readings.pop(next(iter(self._readings)))
+        until = self._kit.clock.timestamp() + READER_SECONDS
+        self._readings.note(_reader(case.repository, resource.key, ask.client), number, until)
 
-    def _reading_of(self, repository: Repository, root: str, client: str) -> _Reading | None:
-        reading = self._readings.get((repository.name, root, client))
+    def _reading_of(self, repository: Repository, root: str, client: str) -> tuple[int, float] | None:
+        """The number of the generation, and until when (seconds since the epoch) the client gets it."""
         now = self._kit.clock.timestamp()
-        return reading if reading is not None and now < reading.until <= now + READER_SECONDS else None
+        reading = self._readings.find(_reader(repository, root, client), now)
+        # A clock that was set back must not make a reading last.
+        return reading if reading is not None and reading[1] <= now + READER_SECONDS else None
+
+
+def _reader(repository: Repository, root: str, client: str) -> str:
+    return f"{repository.name}\0{root}\0{client}"
 
 
 def vouch(answer: Answer, membership: Membership) -> None:

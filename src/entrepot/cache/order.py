@@ -1,14 +1,16 @@
 """One download as the engine decided it, and what every download works with."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urljoin
 
 from entrepot.cache.counters import Counts
 from entrepot.cache.facts import FileFact
 from entrepot.cache.repository import Repository
+from entrepot.cache.solo import SoloReadings
 from entrepot.contracts.blobs import BlobStore, OpenBlob
+from entrepot.contracts.board import Readings
 from entrepot.contracts.catalog import Catalog
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.fetcher import Fetcher
@@ -38,6 +40,7 @@ class Kit:
     catalog: Catalog
     clock: Clock
     limits: Limits
+    readings: Readings = field(default_factory=SoloReadings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The board and generation of a server of one process: every claim succeeds, nobody watches."""
+"""What workers share, for a server of one process: every claim succeeds, nobody watches."""
 
 from entrepot.contracts.board import Claim, Watch
 
@@ -38,3 +38,21 @@ class SoloGeneration:
 
     def advance(self) -> None:
         self._value += 1
+
+
+class SoloReadings:
+    """In memory, the oldest forgotten first."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._known: dict[str, tuple[int, float]] = {}
+
+    def note(self, reader: str, number: int, until: float) -> None:
+        self._known.pop(reader, None)
+        self._known[reader] = number, until
+        if len(self._known) > self._most:
+            self._known.pop(next(iter(self._known)))
+
+    def find(self, reader: str, now: float) -> tuple[int, float] | None:
+        number, until = self._known.get(reader, (0, 0.0))
+        return (number, until) if now < until else None

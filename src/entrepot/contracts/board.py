@@ -67,3 +67,13 @@ class Generation(Protocol):
     def value(self) -> int: ...
 
     def advance(self) -> None: ...
+
+
+class Readings(Protocol):
+    """Which generation of a group each client is reading, known to all workers. May forget, and never makes up."""
+
+    def note(self, reader: str, number: int, until: float) -> None:
+        """`until`: seconds since the epoch."""
+
+    def find(self, reader: str, now: float) -> tuple[int, float] | None:
+        """The number that was noted last, and until when it counts; None where it no longer does."""
