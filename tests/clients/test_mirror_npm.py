@@ -34,9 +34,9 @@ def _locked(shop: Shop, buyer: Buyer) -> Room:
     return room
 
 
-def _mirror(shop: Shop, *arguments: str, locks: Iterable[tuple[Buyer, Room]] = ()) -> str:
+def _mirror(shop: Shop, *arguments: str, locks: Iterable[tuple[Buyer, Room]] = ()) -> None:
     files = (f"--lockfile={room.project / buyer.locked_by[-1]}" for buyer, room in locks)
-    return shop.served.entrepot("mirror", *arguments, *files)
+    shop.served.entrepot("mirror", *arguments, *files)
 
 
 def test_mir_01_mir_02_what_lock_files_pin_is_mirrored_once_and_installed_without_upstream(opened: Opener) -> None:
@@ -49,9 +49,8 @@ def test_mir_01_mir_02_what_lock_files_pin_is_mirrored_once_and_installed_withou
 
     _mirror(shop, locks=locked.items())
     shop.registry.forget()
-    again = _mirror(shop, locks=locked.items())
+    _mirror(shop, locks=locked.items())
     assert shop.registry.artifacts_asked == []
-    assert "\n0 done, " in again
 
     shop.go_offline()
     for buyer, before in locked.items():
