@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from entrepot.assembly.mirrors import facts_of, make_mirror
+from entrepot.assembly.mirrors import MirrorParts, make_mirror
 from entrepot.cache.ageing import Ages
 from entrepot.cache.answer import Answer
 from entrepot.cache.ask import ClientAsk
@@ -28,14 +28,18 @@ from entrepot.cache.solo import SoloBoard, SoloGeneration
 from entrepot.cache.soundness import Soundness
 from entrepot.cache.validation import Validation
 from entrepot.cache.views import Views
+from entrepot.catalog.leases import SqliteLeases
 from entrepot.catalog.mirrors import SqliteMirrors
 from entrepot.catalog.pins import SqlitePins
 from entrepot.catalog.sqlite import SqliteCatalog
+from entrepot.contracts.blobs import GrowingBlob
 from entrepot.contracts.closure import Closure, Need
 from entrepot.contracts.ecosystem import Limits as Caps
-from entrepot.contracts.mirrors import Job
+from entrepot.contracts.leases import Lease
+from entrepot.contracts.mirrors import Job, JobState
+from entrepot.errors import StoreFailure
 from entrepot.mirror.ground import MirrorRules
-from entrepot.model.order import MirrorOrder
+from entrepot.model.order import MirrorOrder, Paper, PaperKind
 from entrepot.model.purl import Purl
 from entrepot.model.resource import Request, Resource
 from entrepot.model.selection import Depth, Extent, Selection
@@ -75,6 +79,17 @@ class Garden(Shelf):
         return self.route(Request(method="GET", path=path))
 
 
+class Disk(FilesystemBlobs):
+    """Has no space left while it is `full`."""
+
+    full = False
+
+    def create(self) -> GrowingBlob:
+        if self.full:
+            raise StoreFailure("no space left on device")
+        return super().create()
+
+
 @dataclass(kw_only=True)
 class Site:
     """One process. `beside` is another one, with the same data."""
@@ -91,7 +106,7 @@ class Site:
     """Seconds that were waited for before another attempt."""
 
     def __post_init__(self) -> None:
-        self.blobs = FilesystemBlobs(self.directory)
+        self.blobs = Disk(self.directory)
         self.catalog = SqliteCatalog.open(self.directory / "catalog.db", self.clock)
         self.counters, self.background = Counters(), Background()
         self.kit = Kit(fetcher=self.fetcher, blobs=self.blobs, catalog=self.catalog, clock=self.clock, limits=Limits())
@@ -100,16 +115,17 @@ class Site:
         # The helper process would not find the ecosystems of tests: orders are read here.
         self.scribe = Scribe(command=("/nonexistent",))
         self.mirror = make_mirror(
-            data=self.directory,
-            catalog=self.catalog,
-            clock=self.clock,
-            repositories=self.repositories,
-            supply=self.engine.supply,
-            scribe=self.scribe,
-            facts=facts_of(self.repositories, self.fetcher),
-            rules=self.rules,
-            holder=self.holder,
-            pause=self._pause,
+            MirrorParts(
+                data=self.directory,
+                kit=self.kit,
+                catalog=self.catalog,
+                repositories=self.repositories,
+                supply=self.engine.supply,
+                scribe=self.scribe,
+                rules=self.rules,
+                holder=self.holder,
+                pause=self._pause,
+            )
         )
         self.book, self.pins = SqliteMirrors(self.catalog), SqlitePins(self.catalog)
 
@@ -161,9 +177,11 @@ class Site:
 
     # --- upstream -----------------------------------------------------------------------------------------------------
 
-    def publish(self, package: str, *, needs: str = "", **files: bytes) -> None:
-        """A package with its files (names with `_` for `.`)."""
-        named = {name.replace("_", "."): body for name, body in files.items()}
+    def publish(
+        self, package: str, *, needs: str = "", files: Mapping[str, bytes] | None = None, **more: bytes
+    ) -> None:
+        """A package with its files (`more`: names with `_` for `.`)."""
+        named = {**(files or {}), **{name.replace("_", "."): body for name, body in more.items()}}
         self.fetcher.on(f"{package}/", page(json.dumps({name: sha256(body) for name, body in named.items()}).encode()))
         for name, body in named.items():
             self.fetcher.on(f"{package}/{name}", page(body))
@@ -188,13 +206,30 @@ class Site:
 
     async def run(self, *purls: str, **more: object) -> Job:
         """The job when it has ended."""
-        job = await self.order(*purls, **more)  # type: ignore[arg-type]
+        return await self.finish(await self.order(*purls, **more))  # type: ignore[arg-type]
+
+    async def finish(self, job: Job) -> Job:
         async with asyncio.timeout(30):
             return await self.mirror.finish(job.id)
 
+    def lease(self, job: Job) -> Lease | None:
+        return SqliteLeases(self.catalog).find(f"mirror/{job.id}")
+
+    def state(self, job: Job) -> JobState:
+        found = self.mirror.find_job(job.id)
+        assert found is not None
+        return found.state
+
+    def bill(self, body: bytes) -> tuple[Paper, ...]:
+        return (Paper(kind=PaperKind.SBOM, name="bom.json", body=body),)
+
     def states(self, job: Job) -> dict[str, str]:
         """Of its files, by key."""
-        return {item.key: item.state.value for item in self.book.items(job.id, 0, 10_000) if item.kind.value == "file"}
+        return {
+            item.key: item.state.value
+            for item in self.book.items(job.id, 0, 10_000)
+            if item.kind.value in ("file", "absence")
+        }
 
     # --- clients ------------------------------------------------------------------------------------------------------
 

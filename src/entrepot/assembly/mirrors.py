@@ -1,57 +1,92 @@
 """What runs mirror jobs, made from settings and parts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from entrepot.assembly.trees import rehearsed_trees
+from entrepot.cache.ageing import Ages
+from entrepot.cache.background import Background
+from entrepot.cache.counters import Counters
+from entrepot.cache.derived import DerivedBlobs
+from entrepot.cache.documents import Documents
+from entrepot.cache.facts import FactBook
+from entrepot.cache.flights import Flights
+from entrepot.cache.groups import Groups
+from entrepot.cache.order import Kit
+from entrepot.cache.ordering import Orders
 from entrepot.cache.repository import Repository
 from entrepot.cache.scribe import Scribe
+from entrepot.cache.solo import SoloBoard, SoloGeneration
+from entrepot.cache.soundness import Soundness
+from entrepot.cache.standing import Standing
 from entrepot.cache.supply import Supply
+from entrepot.cache.validation import Validation
 from entrepot.catalog.leases import SqliteLeases
 from entrepot.catalog.mirrors import SqliteMirrors
 from entrepot.catalog.sqlite import SqliteCatalog
-from entrepot.contracts.clock import Clock
 from entrepot.contracts.fetcher import Fetcher
-from entrepot.mirror.dossier import Dossiers
-from entrepot.mirror.ground import Ground, MirrorRules
+from entrepot.contracts.validator import Validator
+from entrepot.mirror.dossier import DIRECTORY, REHEARSAL, Dossiers
+from entrepot.mirror.dry_run import Stage
+from entrepot.mirror.ground import Ground, MirrorRules, Trees
 from entrepot.mirror.jobs import Mirror
 from entrepot.mirror.parsing import RepositoryFacts
 from entrepot.mirror.reading import OrderReader
 from entrepot.mirror.running import Runner
+from entrepot.storage.overlay import OverlayBlobs
 
-DIRECTORY = "mirror"
-"""Below the data directory: the papers of jobs."""
+SETTLE_SECONDS = 5.0
+"""A rehearsal that was broken off waits so long for what is under way."""
 
 
-def make_mirror(
-    *,
-    data: Path,
-    catalog: SqliteCatalog,
-    clock: Clock,
-    repositories: Mapping[str, Repository],
-    supply: Supply,
-    scribe: Scribe,
-    facts: Sequence[RepositoryFacts],
-    rules: MirrorRules,
-    holder: str,
-    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> Mirror:
-    """`pause`: how the time before another attempt passes."""
-    ground = Ground(
-        book=SqliteMirrors(catalog),
-        leases=SqliteLeases(catalog),
-        clock=clock,
-        repositories=repositories,
-        supply=supply,
-        rules=rules,
-        pause=pause,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorParts:
+    """Of a process, for its mirror jobs."""
+
+    data: Path
+    kit: Kit
+    catalog: SqliteCatalog
+    """The kit's."""
+    repositories: Mapping[str, Repository]
+    supply: Supply
+    scribe: Scribe
+    rules: MirrorRules
+    holder: str
+    validator: Validator | None = None
+    validator_cache: float = 0.0
+    """Seconds."""
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    """How the time before another attempt passes."""
+    trees: Trees | None = None
+
+
+def make_mirror(parts: MirrorParts) -> Mirror:
+    ground = _ground_of(parts)
+    dossiers = Dossiers(parts.data / DIRECTORY)
+    reader = OrderReader(ground, dossiers, parts.scribe, facts_of(parts.repositories, parts.kit.fetcher))
+    runner = Runner(ground, dossiers, reader, holder=parts.holder)
+    return Mirror(ground, dossiers, runner, lambda: _stage_of(parts))
+
+
+def _ground_of(parts: MirrorParts) -> Ground:
+    return Ground(
+        book=SqliteMirrors(parts.catalog),
+        leases=SqliteLeases(parts.catalog),
+        clock=parts.kit.clock,
+        repositories=parts.repositories,
+        supply=parts.supply,
+        rules=parts.rules,
+        pause=parts.pause,
+        trees=parts.trees,
     )
-    dossiers = Dossiers(data / DIRECTORY)
-    reader = OrderReader(ground, dossiers, scribe, facts)
-    return Mirror(ground, dossiers, Runner(ground, dossiers, reader, holder=holder))
 
 
-def facts_of(repositories: Mapping[str, Repository], fetcher: Fetcher) -> list[RepositoryFacts]:
+def facts_of(repositories: Mapping[str, Repository], fetcher: Fetcher) -> Sequence[RepositoryFacts]:
     return [
         RepositoryFacts(
             name=one.name,
@@ -61,3 +96,48 @@ def facts_of(repositories: Mapping[str, Repository], fetcher: Fetcher) -> list[R
         )
         for one in repositories.values()
     ]
+
+
+# --- rehearsals -------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _stage_of(parts: MirrorParts) -> AsyncIterator[Stage]:
+    """Everything on a copy of the catalog, and with a directory of its own for what is fetched: so the same parts do
+    the same things, and nothing of it stays."""
+    directory = await asyncio.to_thread(_make_directory, parts.data / DIRECTORY)
+    try:
+        path = directory / "catalog.db"
+        await parts.catalog.backup(str(path))
+        catalog = await asyncio.to_thread(SqliteCatalog.open, path, parts.kit.clock)
+        background = Background()
+        kit = replace(parts.kit, catalog=catalog, blobs=OverlayBlobs(directory, parts.kit.blobs))
+        supply = _make_supply(parts, kit, background)
+        trees = rehearsed_trees(kit, catalog, parts.repositories, supply, background)
+        copied = replace(parts, kit=kit, catalog=catalog, supply=supply, trees=trees)
+        ground, dossiers = _ground_of(copied), Dossiers(directory)
+        reader = OrderReader(ground, dossiers, parts.scribe, facts_of(parts.repositories, kit.fetcher))
+        try:
+            yield Stage(ground=ground, dossiers=dossiers, reader=reader)
+        finally:
+            await background.drain(SETTLE_SECONDS)
+            await catalog.close()
+    finally:
+        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+
+
+def _make_directory(parent: Path) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=REHEARSAL, dir=parent))
+
+
+def _make_supply(parts: MirrorParts, kit: Kit, background: Background) -> Supply:
+    counters = Counters()
+    soundness = Soundness(kit.blobs, kit.catalog, lambda: None)
+    flights = Flights(kit, SoloBoard(), SoloGeneration(), background)
+    book = FactBook(DerivedBlobs(kit.blobs, kit.catalog), scribe=parts.scribe)
+    documents = Documents(kit, flights, book, soundness, counters)
+    standing = Standing(kit, documents, soundness)
+    groups = Groups(kit, flights, documents, standing, Orders(documents, flights, soundness, counters))
+    validation = Validation(parts.validator, documents, background, kit.clock, parts.validator_cache)
+    return Supply(kit, flights, documents, groups, standing, Ages(kit, documents), validation)

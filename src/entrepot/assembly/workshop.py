@@ -10,9 +10,11 @@ from functools import cache
 
 from entrepot import __version__
 from entrepot.assembly.blueprint import Blueprint
+from entrepot.assembly.bundles import BundleParts, depot_maker
 from entrepot.assembly.fills import make_fills
-from entrepot.assembly.mirrors import facts_of, make_mirror
+from entrepot.assembly.mirrors import MirrorParts, make_mirror
 from entrepot.assembly.tokens import guard_of
+from entrepot.assembly.trees import TreeParts, make_accesses, make_walker
 from entrepot.assembly.values import identity_of, repositories_of, upstreams_of
 from entrepot.assembly.version_control import with_version_control
 from entrepot.cache.ageing import Ages
@@ -31,7 +33,7 @@ from entrepot.cache.operations import Operations
 from entrepot.cache.order import Kit, Limits
 from entrepot.cache.rehearsal import Rehearsal
 from entrepot.cache.scribe import Scribe
-from entrepot.cache.solo import SoloBoard, SoloGeneration
+from entrepot.cache.solo import SoloBoard, SoloGeneration, SoloReadings
 from entrepot.cache.soundness import Soundness
 from entrepot.cache.tally import SAVE_SECONDS, Tally
 from entrepot.cache.validation import Validation
@@ -39,13 +41,14 @@ from entrepot.cache.views import Views
 from entrepot.catalog.pins import SqlitePins
 from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.config.addresses import base_url, own_addresses
-from entrepot.contracts.board import Board, Generation
+from entrepot.contracts.board import Board, Generation, Readings
 from entrepot.contracts.fetcher import Fetcher
 from entrepot.errors import StoreFailure
 from entrepot.mirror.filling import Filler
 from entrepot.mirror.ground import MirrorRules
 from entrepot.storage.board import FileBoard, FileGeneration
 from entrepot.storage.filesystem import FilesystemBlobs
+from entrepot.storage.readings import FileReadings
 from entrepot.upstream.client import AiohttpFetcher
 from entrepot.upstream.health import Health
 from entrepot.upstream.settings import ClientSettings
@@ -53,11 +56,13 @@ from entrepot.upstream.validator import HttpValidator
 from entrepot.web.access import AccessLog
 from entrepot.web.api import Api
 from entrepot.web.app import App, Lifetime
+from entrepot.web.bundle_verbs import BundleVerbs
 from entrepot.web.control import ControlSocket, Verb
 from entrepot.web.door import Door
 from entrepot.web.hot import HotAnswers
 from entrepot.web.keeping import Keeper
 from entrepot.web.ledger import Ledger
+from entrepot.web.mirror_routes import MirrorRoutes
 from entrepot.web.openapi import document_of
 from entrepot.web.proxy import Proxy
 from entrepot.web.sending import SHARED_BYTES, Sender
@@ -86,6 +91,7 @@ class Workshop:
             _log.error("%s", self.catalog.recovered)
         self._board: Board = FileBoard(run / "flights") if shared else SoloBoard()
         self.generation: Generation = FileGeneration(run / "generation") if shared else SoloGeneration()
+        self._readings: Readings = FileReadings(run / "readings") if shared else SoloReadings()
         self.counters = Counters()
         self.tally = Tally(run / "counts", self.counters)
         self.background = Background()
@@ -131,7 +137,12 @@ class Workshop:
         flight = self._settings.flight
         limits = Limits(whole_bytes=flight.hold, resumes=flight.resumes, window_bytes=flight.window)
         kit = self._kit = Kit(
-            fetcher=self.fetcher, blobs=self.blobs, catalog=self.catalog, clock=self._clock, limits=limits
+            fetcher=self.fetcher,
+            blobs=self.blobs,
+            catalog=self.catalog,
+            clock=self._clock,
+            limits=limits,
+            readings=self._readings,
         )
         derived = DerivedBlobs(self.blobs, self.catalog)
         soundness = Soundness(self.blobs, self.catalog, self._count_quarantine)
@@ -142,6 +153,19 @@ class Workshop:
         views = Views(derived, self._board, self._settings.limits.views, self._scribe)
         ages = Ages(kit, documents)
         indexes = Indexes(documents, views, self.counters, ages)
+        holder = f"{self._blueprint.instance}/{os.getpid()}"
+        forest = TreeParts(
+            kit=kit,
+            catalog=self.catalog,
+            flights=self.flights,
+            documents=documents,
+            soundness=soundness,
+            counters=self.counters,
+            generation=self.generation,
+            repositories=self.repositories,
+            holder=holder,
+        )
+        directories = forest.directories()
         self.fills = make_fills(self._settings.fills, self.catalog, self._clock, self.counters)
         self.engine = Engine(
             kit,
@@ -154,27 +178,47 @@ class Workshop:
             self.fills,
             ages,
             self._make_validation(documents),
+            directories,
         )
         self.rehearsal = Rehearsal(ages, documents, self.repositories)
         self.explainer = Explainer(kit, documents, ages, self.fills.leases, self.repositories)
-        holder = f"{self._blueprint.instance}/{os.getpid()}"
         self._filler = Filler(self.fills, self.repositories, self.engine.fill, holder=holder)
         self.pins = SqlitePins(self.catalog)
-        self.mirror = make_mirror(
-            data=self._blueprint.data,
-            catalog=self.catalog,
-            clock=self._clock,
-            repositories=self.repositories,
-            supply=self.engine.supply,
-            scribe=self._scribe,
-            facts=facts_of(self.repositories, self.fetcher),
-            rules=MirrorRules(),
-            holder=holder,
-        )
         self.janitor = Janitor(kit, self.generation, self.counters, self._settings.storage.max_size)
+        self.mirror = make_mirror(
+            MirrorParts(
+                data=self._blueprint.data,
+                kit=kit,
+                catalog=self.catalog,
+                repositories=self.repositories,
+                supply=self.engine.supply,
+                scribe=self._scribe,
+                rules=MirrorRules(),
+                holder=holder,
+                validator=self._validator,
+                validator_cache=self._settings.validator.cache,
+                trees=make_walker(forest, directories, self.engine.supply, self.janitor),
+            )
+        )
+        self.accesses = make_accesses(forest, self.mirror, self._settings.fills.allow_trigger)
         self.operations = Operations(
             kit, self.repositories, self.generation, self.engine.absences, self.janitor, self.tally
         )
+        self.bundles = self._make_bundles(documents)
+
+    def _make_bundles(self, documents: Documents) -> BundleVerbs:
+        parts = BundleParts(
+            data=self._blueprint.data,
+            kit=self._kit,
+            catalog=self.catalog,
+            documents=documents,
+            engine=self.engine,
+            mirror=self.mirror,
+            generation=self.generation,
+            repositories=self.repositories,
+            trusted=self._settings.bundles.trusted_keys,
+        )
+        return BundleVerbs(depot_maker(parts), self.repositories)
 
     def _make_validation(self, documents: Documents) -> Validation:
         settings = self._settings.validator
@@ -199,6 +243,7 @@ class Workshop:
             clock=self._clock,
             counters=self.counters,
             ledger=ledger,
+            touch_of=self.accesses.touch_of,
         )
         guard = guard_of(self._blueprint, self.sessions.is_open)
         proxy = Proxy(
@@ -215,6 +260,7 @@ class Workshop:
             request_body_limit=settings.limits.request_body,
             warning_header=settings.compat.warning_header,
             guard=guard,
+            accesses=self.accesses,
         )
         return App(
             proxy=proxy,
@@ -246,6 +292,8 @@ class Workshop:
         if self._control is not None:
             await self._control.close()
             await self._back_up()
+        if self._control_lock >= 0:
+            os.close(self._control_lock)
         self.log.close()
         await self.close()
 
@@ -265,6 +313,7 @@ class Workshop:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._save_counts())
             group.create_task(self._filler.work())
+            group.create_task(self.accesses.work())
             group.create_task(self.mirror.work())
             group.create_task(self._lead_when_free(group))
 
@@ -312,7 +361,7 @@ class Workshop:
 
     def verbs(self) -> Mapping[str, Verb]:
         """What the control socket understands."""
-        return self._verbs().table()
+        return self._verbs().table() | self.bundles.table()
 
     def _verbs(self) -> Verbs:
         return Verbs(
@@ -321,6 +370,7 @@ class Workshop:
             fills=self.fills,
             explainer=self.explainer,
             sessions=self.sessions,
+            mirroring=MirrorRoutes(self.mirror, self.pins, self.repositories),
             metrics=self._status.metrics,
             about=self._about(),
             settling=SAVE_SECONDS if self._settings.server.workers > 1 else 0.0,

@@ -40,6 +40,15 @@ class Supplied:
     """Whether its body came from upstream for it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What would become of something."""
+
+    held: bool
+    size_bytes: int | None
+    """None: not known before it is here."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Brought:
     """A stored document, to be closed by whoever asked for it."""
@@ -161,15 +170,19 @@ class Supply:
             now = self._kit.clock.now()
             await self._kit.catalog.put_entry(absence_of(self._kit.fetcher, case.repository, case.resource, now))
 
-    async def is_held(self, repository: Repository, resource: Resource) -> Entry | None:
-        """The entry where `fill` would ask nobody. Raises PolicyError and Absent as it would."""
+    async def look(self, repository: Repository, resource: Resource) -> Outlook:
+        """What `fill` would do for something that has to be current. Raises PolicyError and Absent as it would."""
         case = await self.open(repository, resource)
-        if case.resource.kind is not Kind.INDEX:
-            await self.check(case, None, stored_only=False)
+        repository, resource = case.repository, case.resource
+        if resource.kind is not Kind.INDEX:
+            await self.check(case, None, stored_only=repository.rules.network == "offline")
         resource, _, step = await self._next(case, current=True)
-        if isinstance(step, Gone) and not await self._standing.is_listed(case.repository, resource):
+        if isinstance(step, Gone) and not await self._standing.is_listed(repository, resource):
             raise Absent(f"{repository.name}/{resource.key}")
-        return step.entry if isinstance(step, Serve) and self._standing.is_there(step.entry) else None
+        if isinstance(step, Serve) and self._standing.is_there(step.entry):
+            return Outlook(held=True, size_bytes=step.entry.size_bytes)
+        fact = await self._documents.stored_fact(repository, resource)
+        return Outlook(held=False, size_bytes=fact.size_bytes if fact is not None else resource.size_bytes)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 

@@ -3,13 +3,21 @@
 import hashlib
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from entrepot.errors import StoreFailure
 from entrepot.model.order import MirrorOrder, Paper, PaperKind
 from entrepot.model.selection import Extent
+
+DIRECTORY: Final = "mirror"
+"""Below the data directory."""
+REHEARSAL: Final = "rehearsal-"
+"""How directories of rehearsals begin, which are beside those of jobs."""
+ABANDONED_SECONDS: Final = 86400.0
 
 
 class PaperNote(msgspec.Struct, frozen=True, array_like=True):
@@ -93,3 +101,10 @@ class Dossiers:
 
     def drop(self, job: str) -> None:
         shutil.rmtree(self.directory / job, ignore_errors=True)
+
+    def tidy(self, now: float) -> None:
+        """Remove what rehearsals left behind that were killed. `now` in seconds since the epoch."""
+        for left in self.directory.glob(f"{REHEARSAL}*"):
+            with suppress(FileNotFoundError):
+                if now - left.stat().st_mtime > ABANDONED_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)

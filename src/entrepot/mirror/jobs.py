@@ -2,12 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 
 from entrepot.contracts.mirrors import ItemError, ItemState, Job, JobState
 from entrepot.errors import BadRequest, EntrepotError
 from entrepot.mirror.dossier import Dossiers, digest_of, encode_order, note_of
+from entrepot.mirror.dry_run import PlannedItem, Stages, rehearse
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.running import Runner
 from entrepot.model.order import MirrorOrder
@@ -15,9 +16,10 @@ from entrepot.model.platforms import parse_platform
 
 
 class Mirror:
-    def __init__(self, ground: Ground, dossiers: Dossiers, runner: Runner) -> None:
+    def __init__(self, ground: Ground, dossiers: Dossiers, runner: Runner, stages: Stages) -> None:
+        """`stages` gives a place to rehearse."""
         self._ground, self._book, self._clock = ground, ground.book, ground.clock
-        self._dossiers, self._runner = dossiers, runner
+        self._dossiers, self._runner, self._stages = dossiers, runner, stages
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
@@ -26,21 +28,11 @@ class Mirror:
     ) -> Job:
         """The job that does it: a new one, or one that has the same order and has not ended. `repositories`: the only
         ones that whoever asks may fill. Raises BadRequest, StoreFailure."""
-        self._check(order, repositories)
-        note = note_of(order)
-        job = Job(
-            id=secrets.token_hex(16),
-            order_digest=digest_of(note, repositories),
-            name=name,
-            client=client,
-            repositories=None if repositories is None else tuple(sorted(repositories)),
-            state=JobState.QUEUED,
-            created_at=self._clock.now(),
-        )
+        job = self._new_job(order, client, repositories, name)
         # Before anybody can see the job: whoever takes it on needs them.
         await asyncio.to_thread(self._dossiers.keep, job.id, order.papers)
         try:
-            taken = await self._book.add_job(job, encode_order(note))
+            taken = await self._book.add_job(job, encode_order(note_of(order)))
         except EntrepotError:
             await asyncio.to_thread(self._dossiers.drop, job.id)
             raise
@@ -48,6 +40,28 @@ class Mirror:
             await asyncio.to_thread(self._dossiers.drop, job.id)
         self._runner.news.set()
         return taken
+
+    async def rehearse(
+        self, order: MirrorOrder, *, repositories: Collection[str] | None = None
+    ) -> AsyncIterator[PlannedItem]:
+        """What a job would do; documents that are not held are fetched for it, and nothing is kept or changed. To be
+        closed (`contextlib.aclosing`) where it is not read to its end. Raises BadRequest, StoreFailure."""
+        job = self._new_job(order, "rehearsal", repositories, "")
+        async with self._stages() as stage:
+            async for planned in rehearse(stage, order, job):
+                yield planned
+
+    def _new_job(self, order: MirrorOrder, client: str, allowed: Collection[str] | None, name: str) -> Job:
+        self._check(order, allowed)
+        return Job(
+            id=secrets.token_hex(16),
+            order_digest=digest_of(note_of(order), allowed),
+            name=name,
+            client=client,
+            repositories=None if allowed is None else tuple(sorted(allowed)),
+            state=JobState.QUEUED,
+            created_at=self._clock.now(),
+        )
 
     def _check(self, order: MirrorOrder, allowed: Collection[str] | None) -> None:
         if not (order.purls or order.papers or order.trees):

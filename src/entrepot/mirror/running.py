@@ -17,6 +17,7 @@ from entrepot.mirror.ledger import Ledger
 from entrepot.mirror.persistence import Persistence
 from entrepot.mirror.planning import Planner
 from entrepot.mirror.reading import OrderReader
+from entrepot.mirror.trees.telling import BY_ACCESS
 
 POLL_SECONDS: Final = 1.0
 """Other processes write jobs, too."""
@@ -169,7 +170,9 @@ class Runner:
             return
         state, problem = outcome_of(found.counts)
         former = await self._former(found) if state is not JobState.FAILED else []
-        await self._book.supersede(job.id, former, release=state is JobState.COMPLETED)
+        # What reading began tells only what it changed: the rest stays pinned.
+        release = state is JobState.COMPLETED and job.client != BY_ACCESS
+        await self._book.supersede(job.id, former, release=release)
         await self._book.advance(job.id, state, self._clock.now(), problem)
 
     async def _former(self, job: Job) -> Collection[str]:
@@ -180,6 +183,7 @@ class Runner:
     async def _forget(self) -> None:
         while True:
             try:
+                await asyncio.to_thread(self._dossiers.tidy, self._clock.timestamp())
                 before = self._clock.now() - timedelta(seconds=self._rules.keep)
                 for job in await self._book.forget(before):
                     await asyncio.to_thread(self._dossiers.drop, job)
