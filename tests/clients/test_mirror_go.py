@@ -44,16 +44,17 @@ class Publisher:
 
 @pytest.fixture
 def publisher() -> Publisher:
-    """Four modules, of which `late` is not looked up before `sign_late`."""
+    """Some modules; what was the package `a/d` of `deep/hello` is a module of its own now."""
     made = Publisher()
     made.publish("go.example/world", "v0.2.0", "w", old="v2.0.0+incompatible")
     made.publish("go.example/old", "v2.0.0+incompatible")
     made.database.grow_to(300)
     made.publish("go.example/deep/hello", "v1.0.0", "a/b/c", "a/d", world="v0.2.0")
     made.publish("go.example/late", "v1.0.0", "sub", old="v2.0.0+incompatible")
+    made.publish("go.example/deep/hello/a/d", "v1.5.0")
     made.sign("go.example/world", "v0.2.0", 310)
-    made.sign("go.example/deep/hello", "v1.0.0", 700)
-    made.sign("go.example/old", "v2.0.0+incompatible", 65_600)
+    made.sign("go.example/old", "v2.0.0+incompatible", 700)
+    made.sign("go.example/deep/hello", "v1.0.0", 65_600)
     return made
 
 
@@ -129,6 +130,14 @@ def test_mir_02_lookups_of_two_orders_prove_each_other_in_any_order(
 
     assert "go.example/late v1.0.0 h1:" in room.read("go.sum")
     assert "go.example/deep/hello v1.0.0 h1:" in room.read("go.sum")
+
+
+def test_what_upstream_has_wins_over_what_an_archive_shows_to_be_a_package(shop: Shop) -> None:
+    purls = ("pkg:golang/go.example/deep/hello@v1.0.0", "pkg:golang/go.example/deep/hello/a/d@v1.5.0")
+    shop.served.entrepot("mirror", *purls)
+    shop.go_offline()
+    asked = ("a/@v/list", "a/d/@v/list", "a/d/@v/v1.5.0.zip", "a/d/@v/v1.0.0.info", "a/e/@v/list")
+    assert [shop.get(f"go.example/deep/hello/{path}").status for path in asked] == [404, 200, 200, 404, 504]
 
 
 def test_mir_05_a_module_in_other_letters_fails_alone(shop: Shop) -> None:
