@@ -56,6 +56,8 @@ def origin() -> Iterator[Registry]:
 def registry(origin: Registry) -> Registry:
     origin.files = goods(origin.url)
     origin.asked.clear()
+    origin.held.clear()
+    origin.let_go.clear()
     return origin
 
 

@@ -8,14 +8,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
 Files = dict[str, tuple[str, bytes]]
+HELD_SECONDS = 60.0
 
 
 class Registry:
-    """`files` may be changed at any time; what is not there is 404."""
+    """`files` may be changed at any time; what is not there is 404. Paths in `held` are not answered before `let_go`
+    is set."""
 
     def __init__(self) -> None:
         self.files: Files = {}
         self.asked: Counter[str] = Counter()
+        self.held: set[str] = set()
+        self.let_go = threading.Event()
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -23,6 +27,8 @@ class Registry:
 
             def do_GET(self) -> None:
                 registry.asked[unquote(self.path)] += 1
+                if unquote(self.path) in registry.held:
+                    registry.let_go.wait(HELD_SECONDS)
                 found = registry.files.get(self.path) or registry.files.get(unquote(self.path))
                 kind, body = found or ("text/plain", b"no such thing\n")
                 self.send_response(200 if found else 404)

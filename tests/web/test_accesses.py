@@ -21,8 +21,9 @@ def accesses() -> RecordedTriggers:
 async def test_z_02_every_read_is_offered(works: Works, tmp_path: Path, accesses: RecordedTriggers) -> None:
     front = Front(works, tmp_path, accesses=accesses)
     works.fetcher.on("loose/a", page(b"bytes"))
-    for fields in ({}, {"range": "bytes=0-1"}, {"if_none_match": "*"}):
-        assert (await front.get("/shelf/loose/a", **fields)).status in (200, 206, 304)
+    assert (await front.get("/shelf/loose/a")).status == 200
+    assert (await front.get("/shelf/loose/a", range="bytes=0-1")).status == 206
+    assert (await front.get("/shelf/loose/a", if_none_match="*")).status == 304
     assert [(one.reason, one.repository, one.resource.key) for one in accesses.offered] == [
         ("access", "shelf", "loose/a")
     ] * 3

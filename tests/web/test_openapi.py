@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 
 from entrepot.web.answers import Nothing, Stats
@@ -11,6 +12,7 @@ from entrepot.web.api import Call, Parameter, Route
 from entrepot.web.openapi import document_of
 from entrepot.web.orders import OrderBody
 from tests.web.front import Front
+from tests.web.served import Served
 
 
 async def answer(call: Call) -> object:
@@ -95,3 +97,71 @@ async def test_anybody_may_read_it_who_calls_us_by_our_name(front: Front) -> Non
     assert json.loads(got.body)["openapi"] == "3.1.0"
     assert (await front.get("/openapi.json", host="evil.example")).status == 421
     assert (await front.get("/openapi.json", "POST")).status == 405
+
+
+# --- the real server's ------------------------------------------------------------------------------------------------
+
+Operation = tuple[str, str]
+"""Method and path, as the document has them."""
+
+JOB = "/api/mirror/{id}"
+CALLS: dict[Operation, tuple[str, object]] = {
+    ("get", "/api/stats"): ("boss", None),
+    ("get", "/api/explain"): ("boss", None),
+    ("post", "/api/mirror"): ("ci", {"purls": ["pkg:npm/left@1.0.0", "pkg:npm/left@9.9.9"]}),
+    ("get", "/api/mirror"): ("ci", None),
+    ("get", JOB): ("ci", None),
+    ("get", f"{JOB}/errors"): ("ci", None),
+    ("post", f"{JOB}/retry"): ("ci", {}),
+    ("post", f"{JOB}/resume"): ("ci", {}),
+    ("delete", JOB): ("ci", None),
+}
+"""Which token asks, and what it sends. A route that is not here is shown by nothing: add it."""
+
+
+@pytest.fixture(scope="module")
+def document(served: Served) -> dict[str, Any]:
+    told: dict[str, Any] = served.get("/openapi.json", "")
+    return told
+
+
+def test_the_servers_own_document_is_valid_and_tells_every_route(served: Served, document: dict[str, Any]) -> None:
+    validate(document)
+    known = served.ask("GET", "/api/nothing", "boss").body["error"].partition("there are: ")[2]
+    assert set(known.split(", ")) == set(document["paths"])
+    operations = {(method, path): one for path, methods in document["paths"].items() for method, one in methods.items()}
+    assert operations.keys() == CALLS.keys()
+    assert [key for key, one in operations.items() if not one["summary"].endswith(".")] == []
+    assert [key for key, one in operations.items() if not _schema(one)] == []
+
+
+def test_what_the_server_answers_is_what_the_document_says(served: Served, document: dict[str, Any]) -> None:
+    job = served.ended(served.begin("ci", purls=["pkg:npm/left@1.0.0", "pkg:npm/left@9.9.9"]), "ci")["id"]
+    statuses: dict[Operation, int] = {}
+    for (method, path), (token, body) in CALLS.items():
+        target = path.format(id=job) + ("?target=npm/left" if path == "/api/explain" else "")
+        reply = served.ask(method.upper(), target, token, body)
+        operation = document["paths"][path][method]
+        shown = operation["responses"].get(str(reply.status), document["components"]["responses"]["Error"])
+        assert _problems(reply.body, shown["content"]["application/json"]["schema"], document) == []
+        statuses[method, path] = reply.status
+    # What has ended cannot be cancelled or resumed, which is an answer as well.
+    ended = {("delete", JOB), ("post", f"{JOB}/resume")}
+    assert {key for key, status in statuses.items() if status >= 400} <= ended
+
+
+def _schema(operation: dict[str, Any]) -> object:
+    success = next(one for status, one in operation["responses"].items() if status != "default")
+    return success["content"]["application/json"]["schema"]
+
+
+def _problems(answer: object, schema: object, document: dict[str, Any]) -> list[str]:
+    whole = {"allOf": [schema], "components": document["components"]}
+    return [one.message for one in OAS31Validator(whole, format_checker=oas31_format_checker).iter_errors(answer)]
+
+
+def test_an_answer_that_is_not_what_the_document_says_would_be_noticed(document: dict[str, Any]) -> None:
+    jobs = {"type": "array", "items": {"$ref": "#/components/schemas/MirrorJob"}}
+    assert _problems({"error": "no"}, {"$ref": "#/components/schemas/Error"}, document)
+    assert _problems([{"id": "ab12"}], jobs, document)
+    assert _problems([], jobs, document) == []

@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 import typer
@@ -18,6 +18,7 @@ from entrepot.cli.progress import display_for
 from entrepot.cli.tables import size_text
 
 POLL_SECONDS: Final = 0.1
+State = Literal["fetch", "held", "absent", "refused", "skipped", "failed"]
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     subject: str
     size_bytes: int | None
-    state: Literal["fetch", "held", "refused", "skipped", "failed"]
+    state: State
     reason: str
 
 
@@ -97,9 +98,9 @@ def rehearse(office: Office, order: Mapping[str, object], *, as_json: bool) -> i
     if as_json:
         print(msgspec.json.encode({"counts": counts, "fetch_bytes": size_bytes, "items": kept}).decode())
     else:
-        shown = ", ".join(f"{counts[state]} {state}" for state in ("fetch", "held", "refused", "skipped", "failed"))
+        shown = ", ".join(f"{counts[state]} {state}" for state in get_args(State))
         print(f"{shown}; {size_text(size_bytes)} to fetch, as far as sizes are known")
-    if not counts["fetch"] + counts["held"]:
+    if not counts["fetch"] + counts["held"] + counts["absent"]:
         return NOTHING_DONE
     return WITH_ERRORS if counts["refused"] + counts["failed"] else COMPLETE
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +16,13 @@ from entrepot.cli.context import load_settings
 from entrepot.cli.control import Control
 from entrepot.cli.operating import blueprint_of
 from entrepot.cli.ownership import own
+from entrepot.cli.partial import NothingDone
 from entrepot.config.load import data_directory
 
 POLL_SECONDS = 0.01
+START_SECONDS = 30.0
+OURS: Mapping[str, object] = {"server.workers": 1, "server.access_log": "off", "server.shutdown_timeout": "1s"}
+"""One process, that nobody sends requests to. Downloads that an interrupted job leaves behind are not waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +36,7 @@ class Office:
 @contextmanager
 def open_office(config: Path | None, data: Path | None) -> Iterator[Office]:
     """Raises ConfigError, and whatever keeps a server from starting."""
-    flags: dict[str, object] = {"server.workers": 1, "server.access_log": "off"}
-    loaded = load_settings(config, flags | ({"storage.directory": str(data)} if data else {}))
+    loaded = load_settings(config, {**OURS, **({"storage.directory": str(data)} if data else {})})
     directory = data_directory(loaded.settings, os.environ)
     control = Control.connect(directory)
     if control is not None:
@@ -75,10 +78,13 @@ async def _work(blueprint: Blueprint, end: "Future[None]") -> None:
 
 
 def _connect(data: Path, running: "Future[None]") -> Control:
-    while True:
+    """Raises NothingDone, and whatever kept the server from starting."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
         if running.done():
             running.result()
         control = Control.connect(data)
         if control is not None:
             return control
         time.sleep(POLL_SECONDS)
+    raise NothingDone(f"{data}: nothing answers on its control socket after {START_SECONDS:.0f} s; try again later")

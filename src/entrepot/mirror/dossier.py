@@ -62,10 +62,11 @@ def order_note(body: bytes) -> OrderNote:
         raise StoreFailure(f"catalog: unreadable order of a mirror job: {error}") from error
 
 
-def digest_of(note: OrderNote, repositories: Collection[str] | None) -> str:
-    """The same for two orders of which one would do nothing that the other does not."""
+def digest_of(note: OrderNote, client: str, repositories: Collection[str] | None) -> str:
+    """The same for two orders of one client of which one would do nothing that the other does not: each client sees
+    its own jobs only."""
     allowed = None if repositories is None else sorted(repositories)
-    return hashlib.sha256(msgspec.msgpack.encode((note, allowed))).hexdigest()
+    return hashlib.sha256(msgspec.msgpack.encode((note, client, allowed))).hexdigest()
 
 
 class Dossiers:

@@ -55,7 +55,7 @@ class Mirror:
         self._check(order, allowed)
         return Job(
             id=secrets.token_hex(16),
-            order_digest=digest_of(note_of(order), allowed),
+            order_digest=digest_of(note_of(order), client, allowed),
             name=name,
             client=client,
             repositories=None if allowed is None else tuple(sorted(allowed)),

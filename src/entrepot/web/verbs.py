@@ -12,6 +12,7 @@ from entrepot.mirror.fills import Fills
 from entrepot.web.answers import Explanation, Stats
 from entrepot.web.api import Call, Parameter, Route
 from entrepot.web.control import Verb, text_argument
+from entrepot.web.mirror_routes import MirrorRoutes
 from entrepot.web.sessions import Sessions
 
 Arguments = Mapping[str, object]
@@ -26,13 +27,14 @@ class Verbs:
         fills: Fills,
         explainer: Explainer,
         sessions: Sessions,
+        mirroring: MirrorRoutes,
         metrics: Callable[[], bytes],
         about: Mapping[str, object],
         settling: float,
     ) -> None:
         """`about` is what `ping` tells; `settling`: seconds until every worker's counts are seen."""
         self._operations, self._inspection, self._sessions = operations, inspection, sessions
-        self._fills, self._explainer = fills, explainer
+        self._fills, self._explainer, self._mirroring = fills, explainer, mirroring
         self._metrics, self._about, self._settling = metrics, about, settling
 
     def table(self) -> dict[str, Verb]:
@@ -54,6 +56,7 @@ class Verbs:
             "fills": self._list_fills,
             "clear-fill": self._clear_fill,
             "clear-failed-fills": self._clear_failed_fills,
+            **self._mirroring.table(),
         }
 
     def routes(self) -> tuple[Route, ...]:
@@ -76,6 +79,7 @@ class Verbs:
                 parameters=(Parameter(name="target", text="REPOSITORY/PATH, an address of ours, or a package URL."),),
                 summary="Say why a package or path is answered as it is.",
             ),
+            *self._mirroring.routes(),
         )
 
     async def _told_explanation(self, call: Call) -> object:
