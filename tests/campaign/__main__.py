@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-NAMES = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules")
+NAMES = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules", "tree")
 
 
 def main(arguments: list[str]) -> int:

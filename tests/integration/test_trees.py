@@ -89,10 +89,9 @@ def test_z_02_a_read_has_a_real_tree_mirrored_which_is_then_had_offline(
 ) -> None:
     if not can_run(kind):
         pytest.skip("nginx is not here")
-    with listing_server(kind, root, scratch) as origin:
-        with Served(tmp_path, config(origin)) as served:
-            assert set(listed(served)) == {"a b(1).txt", "100%.txt", "sub", "~x"}
-            assert eventually(lambda: ended(served))
+    with listing_server(kind, root, scratch) as origin, Served(tmp_path, config(origin)) as served:
+        assert set(listed(served)) == {"a b(1).txt", "100%.txt", "sub", "~x"}
+        assert eventually(lambda: ended(served))
     offline = config(origin, network='network = "offline"')
     with Served(tmp_path, offline) as served:
         for name in NAMES:

@@ -1,12 +1,16 @@
 """The listings of six servers come down to the same: names, kinds, and what can be trusted of sizes and times."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from entrepot.errors import UnreadableIndex
 from entrepot.model.folder_forms import read_folder
 from entrepot.model.folders import Caps, Folder, Member, is_settled
+from entrepot.model.paths import decode_segment
 
 NGINX = """<html>
 <head><title>Index of /</title></head>
@@ -168,6 +172,17 @@ def test_a_time_proves_something_when_it_lies_far_enough_back_in_every_zone(
     modified: str, listed: str, settled: bool
 ) -> None:
     assert is_settled(modified, datetime.fromisoformat(listed).replace(tzinfo=UTC)) is settled
+
+
+@given(st.lists(st.text(max_size=12), unique=True, max_size=8))
+def test_w_02_and_03_any_name_is_kept_as_it_is_below_its_folder_or_not_followed(names: list[str]) -> None:
+    folder = read(json.dumps([{"name": name, "type": "file"} for name in names]))
+    assert len(folder.members) + len(folder.hostile) == len(names)
+    for member in folder.members:
+        assert member.name in names
+        assert decode_segment(member.segment) == member.name
+        assert "/" not in member.segment
+        assert member.segment.isascii()
 
 
 def test_a_members_segment_is_what_its_key_ends_with() -> None:

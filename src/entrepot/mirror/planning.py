@@ -1,6 +1,7 @@
 """From selections to files: runs the closures of ecosystems, and brings what they want to read."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from entrepot.cache.repository import Repository
 from entrepot.cache.supply import Brought
 from entrepot.contracts.closure import Closure, Need, Reading, Skipped
 from entrepot.contracts.mirrors import ItemError, ItemKind, ItemState, Job, MirrorItem, Settled
-from entrepot.errors import Absent, EntrepotError, NotServed, PolicyError, Refused, StoreFailure
+from entrepot.errors import Absent, EntrepotError, NotServed, PolicyError, Refused
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.items import (
     failure_of,
@@ -23,7 +24,7 @@ from entrepot.mirror.items import (
     settle,
 )
 from entrepot.mirror.pages import Pages
-from entrepot.mirror.persistence import Persistence
+from entrepot.mirror.persistence import Persistence, stops
 from entrepot.mirror.trees.grove import Walked
 from entrepot.mirror.trees.telling import is_told, settled_of, to_be_asked
 from entrepot.model.selection import Selection
@@ -31,7 +32,8 @@ from entrepot.model.selection import Selection
 STEP: Final = 500
 """So many things a closure may name before they are written down."""
 WALK_SECONDS: Final = 0.5
-"""What a walk did is written down so often."""
+WALKED: Final = 100
+"""What a walk did is written down so often, and so much of it at a time."""
 
 
 Named = Need | Selection | Skipped
@@ -69,9 +71,9 @@ class Planner:
                 selection = selection_of(item)[1]
                 make = partial(repository.ecosystem.closure, selection)
                 await self._close(repository, make, str(selection), [settle(item, ItemState.DONE)])
-        except StoreFailure:
-            raise
         except EntrepotError as error:
+            if stops(error):
+                raise
             await self._record([], [failure_of(item, subject, error)])
 
     def _repository(self, name: str) -> Repository:
@@ -83,22 +85,26 @@ class Planner:
             raise NotServed(f"there is no repository {name!r} any more")
         return repository
 
-    async def settle(self) -> None:
-        """What is wanted besides, now that everything else of the job is stored. Raises StoreFailure."""
+    async def settle(self, *, planned: bool = False) -> None:
+        """What is wanted besides, now that everything else of the job is stored or, for a rehearsal, `planned`. Raises
+        StoreFailure."""
         for name in await asyncio.to_thread(self._ground.book.repositories_of, self._job.id):
             repository = self._ground.repositories.get(name)
             if repository is not None and repository.ecosystem.settled:
-                await self._settle(repository)
+                await self._settle(repository, planned=planned)
 
-    async def _settle(self, repository: Repository) -> None:
+    async def _settle(self, repository: Repository, *, planned: bool) -> None:
         prefix = repository.ecosystem.settled
         keys = await asyncio.to_thread(self._ground.supply.held, repository, prefix)
+        if planned:
+            named = await asyncio.to_thread(self._ground.book.file_keys, self._job.id, repository.name, prefix)
+            keys = sorted({*keys, *named})
         subject = f"{repository.name}/{prefix}"
         try:
             await self._close(repository, partial(repository.ecosystem.settlement, keys), prefix, [])
-        except StoreFailure:
-            raise
         except EntrepotError as error:
+            if stops(error):
+                raise
             await self._record([], [failure_of(item_of_named(subject), subject, error)])
 
     # --- selections -------------------------------------------------------------------------------------------------
@@ -154,12 +160,14 @@ class Planner:
         trees = self._ground.trees
         if trees is None:
             raise NotServed(f"/{repository.name}/{item.key}: directories cannot be walked here")
-        walked: list[Walked] = []
+        walked: deque[Walked] = deque()
         walking = asyncio.create_task(trees.walk(repository.name, item.key, walked.append))
         try:
-            while not walking.done():
-                await asyncio.wait({walking}, timeout=WALK_SECONDS)
-                some, walked[:] = walked[:], []
+            while not walking.done() or walked:
+                if not walked:
+                    await asyncio.wait({walking}, timeout=WALK_SECONDS)
+                # A few at a time: whoever is served meanwhile must not wait until many are told.
+                some = [walked.popleft() for _ in range(min(len(walked), WALKED))]
                 added = [item_of_need(repository, Need(resource=one)) for one in to_be_asked(repository, some)]
                 await self._record(added, [settled_of(repository.name, one) for one in some if is_told(self._job, one)])
             result = walking.result()
