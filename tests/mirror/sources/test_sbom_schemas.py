@@ -11,6 +11,8 @@ from entrepot.mirror.sources.sbom import read_bill
 from entrepot.mirror.sources.sbom_member import Member
 from tests.mirror.sources.bills import cyclonedx, spdx2, spdx3_json
 
+PART = b'{"type": "library", "name": "a", "purl": "pkg:npm/a@1"}'
+
 
 def validated(body: bytes) -> list[Member]:
     return list(read_bill("my.bill", body, validate=True))
@@ -42,6 +44,14 @@ def test_valid_spdx_documents_are_read(tmp_path: Path) -> None:
             "no schema of CycloneDX 9.9 here; there are 1.0",
         ),
         (
+            cyclonedx(OutputFormat.JSON, SchemaVersion.V1_5).replace(b"https://", b"https: //"),
+            "'https: //registry.example/left-pad/-/left-pad-1.3.0.tgz' is not",
+        ),
+        (
+            b'{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [%s, %s]}' % (PART, PART),
+            "$.components: [1] is there twice",
+        ),
+        (
             b"SPDXVersion: SPDX-2.3\nPackageName: a\nExternalRef: PACKAGE-MANAGER purl pkg:npm/a@1\n",
             "no valid SPDX 2 as tags and values",
         ),
@@ -50,7 +60,7 @@ def test_valid_spdx_documents_are_read(tmp_path: Path) -> None:
             "no valid SPDX 3 in JSON-LD",
         ),
     ],
-    ids=["json", "xml", "version", "spdx 2", "spdx 3"],
+    ids=["json", "xml", "version", "address", "twice", "spdx 2", "spdx 3"],
 )
 def test_an_invalid_bill_is_refused_with_what_is_wrong(body: bytes, told: str) -> None:
     assert list(read_bill("my.bill", body)), "without validation it is good enough"
@@ -64,6 +74,6 @@ def test_without_the_library_it_is_told_what_to_install(monkeypatch: pytest.Monk
     checker = "entrepot.mirror.sources.sbom_check_cyclonedx"
     monkeypatch.delitem(sys.modules, checker, raising=False)
     # This is how Python itself marks what cannot be imported.
-    monkeypatch.setitem(sys.modules, "cyclonedx.exception", None)
-    with pytest.raises(BadRequest, match=r"cyclonedx\.exception is not installed; install entrepot\[sbom\]"):
+    monkeypatch.setitem(sys.modules, "cyclonedx.validation.json", None)
+    with pytest.raises(BadRequest, match=r"cyclonedx\.validation\.json is not installed; install entrepot\[sbom\]"):
         validated(cyclonedx(OutputFormat.JSON, SchemaVersion.V1_5))
