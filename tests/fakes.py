@@ -355,6 +355,10 @@ class ScriptedFetcher:
         """`url` may be given as a path below the first upstream's base."""
         self._scripts[self._full(url)] = list(answers)
 
+    def scripted(self, url: str) -> list[Script]:
+        """What is answered there from now on."""
+        return self._scripts.get(self._full(url), [])
+
     def asked(self, url: str = "") -> list[Ask]:
         return [ask for ask in self.asks if not url or ask.url == self._full(url)]
 

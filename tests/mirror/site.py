@@ -46,7 +46,7 @@ from entrepot.model.selection import Depth, Extent, Selection
 from entrepot.policy.gate import Gate
 from entrepot.storage.filesystem import FilesystemBlobs
 from tests.cache.works import RecordedTriggers, Shelf, body_of, page, sha256
-from tests.fakes import FakeClock, ScriptedFetcher
+from tests.fakes import FakeClock, Reply, ScriptedFetcher
 
 RULES = MirrorRules(poll_seconds=0.01)
 
@@ -188,6 +188,10 @@ class Site:
         if needs:
             self.fetcher.on(f"loose/{package}.needs", page(needs.encode()))
 
+    def script(self, path: str) -> list[Reply]:
+        """What upstream answers for a published path."""
+        return [answer for answer in self.fetcher.scripted(path) if isinstance(answer, Reply)]
+
     def bodies(self) -> list[str]:
         """The paths of which upstream gave bodies, since `forget`."""
         base = self.fetcher.base_url("main")
@@ -232,6 +236,12 @@ class Site:
         }
 
     # --- clients ------------------------------------------------------------------------------------------------------
+
+    def request(self, path: str) -> Request:
+        return Request(method="GET", path=path)
+
+    def is_stored(self, path: str) -> bool:
+        return self.catalog.find_entry("garden", path) is not None
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Raises what the client is told instead."""

@@ -70,6 +70,10 @@ _OPEN_PAGE = (
 )
 _REPOSITORIES = "SELECT DISTINCT repository FROM mirror_items WHERE job = ? AND repository <> ''"
 _IS_FILE = "SELECT 1 FROM mirror_items WHERE job = ? AND kind = 'file' AND repository = ? AND key = ?"
+_FILE_KEYS = (
+    "SELECT key FROM mirror_items WHERE job = ?1 AND kind = 'file' AND repository = ?2 AND key >= ?3"
+    " AND substr(key, 1, length(?3)) = ?3"
+)
 _ERRORS = "SELECT subject, error, code FROM mirror_errors WHERE job = ? ORDER BY number"
 _HAND_OVER = "UPDATE OR REPLACE pins SET job = ? WHERE job = ?"
 _RELEASE = "DELETE FROM pins WHERE job = ?"
@@ -165,6 +169,9 @@ class SqliteMirrors:
 
     def is_file(self, job: str, repository: str, key: str) -> bool:
         return bool(self._catalog.read_apart(_IS_FILE, (job, repository, key)))
+
+    def file_keys(self, job: str, repository: str, prefix: str) -> list[str]:
+        return [key for (key,) in self._catalog.read_apart(_FILE_KEYS, (job, repository, prefix))]
 
     def items(self, job: str, after: int, limit: int) -> list[MirrorItem]:
         return [_item_of(row) for row in self._catalog.read_apart(_PAGE, (job, after, limit))]

@@ -187,6 +187,9 @@ class MirrorBook(Protocol):
     def is_file(self, job: str, repository: str, key: str) -> bool:
         """Whether one of its files has this stored key; cheap."""
 
+    def file_keys(self, job: str, repository: str, prefix: str) -> list[str]:
+        """The stored keys of its files that begin so."""
+
     def items(self, job: str, after: int, limit: int) -> list[MirrorItem]:
         """Of all kinds and states, by number, those behind `after`."""
 

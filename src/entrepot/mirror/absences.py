@@ -4,11 +4,12 @@ import asyncio
 from contextlib import suppress
 
 from entrepot.contracts.mirrors import ItemKind, ItemState, Job, MirrorItem
-from entrepot.errors import EntrepotError, PolicyError, StoreFailure
+from entrepot.errors import EntrepotError, PolicyError
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.items import failure_of, resource_of, settle, wanted_of
 from entrepot.mirror.ledger import Ledger
 from entrepot.mirror.pages import Pages
+from entrepot.mirror.persistence import stops
 
 
 class Absences:
@@ -25,9 +26,9 @@ class Absences:
     async def _keep(self, item: MirrorItem) -> None:
         try:
             self._ledger.note(settle(item, await self._kept(item)))
-        except StoreFailure:
-            raise
         except EntrepotError as error:
+            if stops(error):
+                raise
             self._ledger.note(failure_of(item, wanted_of(item).subject, error))
 
     async def _kept(self, item: MirrorItem) -> ItemState:

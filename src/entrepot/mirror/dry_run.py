@@ -1,18 +1,19 @@
 """What a mirror job would do, found out by planning it beside everything that is stored (`--dry-run`)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from entrepot.contracts.mirrors import ItemError, ItemKind, ItemState, Job, MirrorItem
-from entrepot.errors import Absent, EntrepotError, NotServed, PolicyError, StoreFailure
+from entrepot.errors import Absent, EntrepotError, NotServed, PolicyError
 from entrepot.mirror.dossier import Dossiers, encode_order, note_of
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.items import resource_of, selection_of, wanted_of
 from entrepot.mirror.pages import PAGE
-from entrepot.mirror.persistence import Persistence
+from entrepot.mirror.persistence import Persistence, stops
 from entrepot.mirror.planning import Planner
 from entrepot.mirror.reading import OrderReader
 from entrepot.model.order import MirrorOrder
@@ -58,7 +59,7 @@ class Stage:
 Stages = Callable[[], AbstractAsyncContextManager[Stage]]
 
 
-async def rehearse(stage: Stage, order: MirrorOrder, job: Job) -> AsyncIterator[PlannedItem]:
+async def rehearse(stage: Stage, order: MirrorOrder, job: Job) -> AsyncGenerator[PlannedItem, None]:
     """Raises StoreFailure."""
     ground, note = stage.ground, note_of(order)
     await asyncio.to_thread(stage.dossiers.keep, job.id, order.papers)
@@ -66,16 +67,28 @@ async def rehearse(stage: Stage, order: MirrorOrder, job: Job) -> AsyncIterator[
     await stage.reader.read(job, note)
     concurrency = order.concurrency or ground.rules.concurrency
     persistence = Persistence(ground, concurrency)
-    await Planner(ground, job, persistence, concurrency).work()
-    errors = {one.subject: one for one in await asyncio.to_thread(ground.book.errors, job.id)}
+    planner = Planner(ground, job, persistence, concurrency)
     after = 0
-    while page := await asyncio.to_thread(ground.book.items, job.id, after, PAGE):
-        for item in page:
-            if item.kind is ItemKind.FILE:
-                yield await _file(ground, item)
-            elif item.state not in (ItemState.OPEN, ItemState.DONE):
-                yield _member(item, errors)
-        after = page[-1].number
+    # What is wanted besides is known only when everything else is.
+    for wanted in (planner.work, partial(planner.settle, planned=True)):
+        await wanted()
+        errors = {one.subject: one for one in await asyncio.to_thread(ground.book.errors, job.id)}
+        while page := await asyncio.to_thread(ground.book.items, job.id, after, PAGE):
+            for item in page:
+                planned = await _planned_of(ground, job, item, errors)
+                if planned is not None:
+                    yield planned
+            after = page[-1].number
+
+
+async def _planned_of(ground: Ground, job: Job, item: MirrorItem, errors: dict[str, ItemError]) -> PlannedItem | None:
+    """None for what is no file and went well, and for what another item is, too."""
+    if item.kind is ItemKind.FILE:
+        return await _file(ground, item)
+    if item.kind is ItemKind.ABSENCE:
+        asked = await asyncio.to_thread(ground.book.is_file, job.id, item.repository, item.key)
+        return None if asked else _planned(item, "absent", None)
+    return _member(item, errors) if item.state not in (ItemState.OPEN, ItemState.DONE) else None
 
 
 def _member(item: MirrorItem, errors: dict[str, ItemError]) -> PlannedItem:
@@ -101,12 +114,12 @@ async def _file(ground: Ground, item: MirrorItem) -> PlannedItem:
         if repository is None:
             raise NotServed(f"there is no repository {item.repository!r}")
         outlook = await ground.supply.look(repository, resource_of(repository, item))
-    except StoreFailure:
-        raise
     except (Absent, PolicyError) as error:
         refused: Outcome = "refused" if isinstance(error, PolicyError) else "failed"
         return _planned(item, "absent" if wanted.absent != "no" else refused, None, str(error))
     except EntrepotError as error:
+        if stops(error):
+            raise
         return _planned(item, "failed", None, str(error))
     return _planned(item, "held" if outlook.held else "fetch", outlook.size_bytes)
 

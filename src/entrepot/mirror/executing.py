@@ -7,12 +7,12 @@ from typing import Final
 
 from entrepot.cache.supply import Supplied
 from entrepot.contracts.mirrors import ItemKind, ItemState, Job, MirrorItem
-from entrepot.errors import Absent, DigestMismatch, EntrepotError, NotServed, NotStorable, PolicyError, StoreFailure
+from entrepot.errors import Absent, DigestMismatch, EntrepotError, NotServed, PolicyError
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.items import failure_of, resource_of, settle, wanted_of
 from entrepot.mirror.ledger import Ledger
 from entrepot.mirror.pages import Pages
-from entrepot.mirror.persistence import Persistence
+from entrepot.mirror.persistence import Persistence, stops
 from entrepot.model.digest import Digest
 from entrepot.model.resource import Resource
 
@@ -47,9 +47,7 @@ class Executor:
                 settled = settle(item, state, result.entry.size_bytes)
             case Absent() | PolicyError() if wanted.absent != "no":
                 settled = settle(item, ItemState.ABSENT)
-            case NotStorable():
-                settled = failure_of(item, wanted.subject, result)
-            case StoreFailure():
+            case EntrepotError() if stops(result):
                 raise result
             case _:
                 if not isinstance(result, EntrepotError):

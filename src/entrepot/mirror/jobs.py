@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import suppress
 
 from entrepot.contracts.mirrors import ItemError, ItemState, Job, JobState
@@ -43,7 +43,7 @@ class Mirror:
 
     async def rehearse(
         self, order: MirrorOrder, *, repositories: Collection[str] | None = None
-    ) -> AsyncIterator[PlannedItem]:
+    ) -> AsyncGenerator[PlannedItem, None]:
         """What a job would do; documents that are not held are fetched for it, and nothing is kept or changed. To be
         closed (`contextlib.aclosing`) where it is not read to its end. Raises BadRequest, StoreFailure."""
         job = self._new_job(order, "rehearsal", repositories, "")

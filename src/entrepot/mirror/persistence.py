@@ -5,7 +5,16 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from entrepot.errors import BodyCut, EntrepotError, Unreachable, UpstreamBusy, UpstreamStatus, UpstreamTimeout
+from entrepot.errors import (
+    BodyCut,
+    EntrepotError,
+    NotStorable,
+    StoreFailure,
+    Unreachable,
+    UpstreamBusy,
+    UpstreamStatus,
+    UpstreamTimeout,
+)
 from entrepot.mirror.ground import Ground
 
 LONGEST_PAUSE: Final = 600.0
@@ -50,3 +59,8 @@ def passes(error: EntrepotError) -> bool:
     if isinstance(error, UpstreamStatus):
         return error.upstream_status >= 500 or error.upstream_status in (408, 425, 429)
     return isinstance(error, Unreachable | UpstreamTimeout | UpstreamBusy | BodyCut)
+
+
+def stops(error: EntrepotError) -> bool:
+    """Whether it is our disk or catalog that failed: the job waits then, and nothing of it has failed."""
+    return isinstance(error, StoreFailure) and not isinstance(error, NotStorable)

@@ -14,7 +14,7 @@ from entrepot.mirror.dossier import Dossiers, order_note
 from entrepot.mirror.executing import Executor
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.ledger import Ledger
-from entrepot.mirror.persistence import Persistence
+from entrepot.mirror.persistence import Persistence, stops
 from entrepot.mirror.planning import Planner
 from entrepot.mirror.reading import OrderReader
 from entrepot.mirror.trees.telling import BY_ACCESS
@@ -111,7 +111,7 @@ class Runner:
         now = self._clock.now()
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        if isinstance(error, StoreFailure):
+        if isinstance(error, EntrepotError) and stops(error):
             # Not the job's fault: it goes on when there is room again.
             await self._leases.keep(lease.failed(now, *self._rules.broken_seconds, str(error)))
             _log.warning("mirror job %s waits: %s", job.id, error)
