@@ -119,7 +119,8 @@ def test_a_tree_has_files_and_their_sums(stocked: House, tmp_path: Path) -> None
     assert (tree / FILE).read_bytes() == b"the first thing"
     packument = json.loads((tree / "npm/left/index.html").read_text())
     assert packument["versions"]["1.0.0"]["dist"]["tarball"] == "http://packages.example/npm/left/-/left-1.0.0.tgz"
-    sums = dict(reversed(line.split("  ./")) for line in (tree / "SHA256SUMS").read_text().splitlines())
+    lines = (tree / "SHA256SUMS").read_text().splitlines()
+    sums = {name: found for found, _, name in (line.partition("  ./") for line in lines)}
     files = {str(file.relative_to(tree)) for file in tree.rglob("*") if file.is_file()}
     assert files == {*sums, "SHA256SUMS", "clients.txt"}
     assert all(hashlib.sha256((tree / name).read_bytes()).hexdigest() == found for name, found in sums.items())

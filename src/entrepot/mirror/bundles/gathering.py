@@ -30,13 +30,15 @@ _TABLES = (
     "known (item BLOB PRIMARY KEY)",
     "groups (repository TEXT, root TEXT, line BLOB, PRIMARY KEY (repository, root))",
 )
+# CROSS JOIN: from each entry to its root, which is one descent; the other way round would be a scan for each entry.
 _ROOTED = (
     "SELECT one.repository, one.key, one.sha256, coalesce(root.sha256, '') FROM entries AS one"
     " LEFT JOIN entries AS root ON one.snapshot <> '' AND root.repository = one.repository AND root.key = one.snapshot"
 )
 _ROOTS = (
-    "SELECT DISTINCT root.repository, root.key, root.line FROM entries AS root JOIN entries AS one"
-    " ON one.repository = root.repository AND one.snapshot = root.key WHERE root.sha256 <> ''"
+    "SELECT DISTINCT root.repository, root.key, root.line FROM entries AS one CROSS JOIN entries AS root"
+    " ON root.repository = one.repository AND root.key = one.snapshot"
+    " WHERE one.snapshot <> '' AND root.sha256 <> ''"
 )
 _KNOWN = "SELECT repository, key FROM items JOIN known USING (item)"
 

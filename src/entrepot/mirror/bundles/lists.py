@@ -28,8 +28,9 @@ from entrepot.mirror.bundles.records import (
 from entrepot.mirror.bundles.scratch import Scratch
 
 _GROUPS = (
-    "SELECT line FROM groups WHERE EXISTS (SELECT 1 FROM entries WHERE entries.repository = groups.repository"
-    " AND entries.snapshot = groups.root) ORDER BY repository, root"
+    "SELECT DISTINCT groups.line, groups.repository, groups.root FROM entries CROSS JOIN groups"
+    " ON groups.repository = entries.repository AND groups.root = entries.snapshot"
+    " WHERE entries.snapshot <> '' ORDER BY groups.repository, groups.root"
 )
 
 
@@ -103,7 +104,7 @@ def _blobs(scratch: Scratch) -> Iterator[BlobRecord]:
 
 
 def _entries(scratch: Scratch, statement: str) -> Iterator[EntryRecord]:
-    for (line,) in scratch.rows(statement):
+    for line, *_ in scratch.rows(statement):
         yield msgspec.json.decode(cast(bytes, line), type=EntryRecord)
 
 
