@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, ClassVar, Literal
+from urllib.parse import unquote
 
 from entrepot.contracts.closure import Closure
 from entrepot.contracts.closure import Skipped as Skipped
@@ -15,7 +16,7 @@ from entrepot.model.listing import Listing
 from entrepot.model.names import ReservedNames
 from entrepot.model.purl import Purl
 from entrepot.model.release import Document, Release, ReleaseFile, Rendered
-from entrepot.model.resource import Reply, Request, Resource
+from entrepot.model.resource import Kind, Reply, Request, Resource
 from entrepot.model.selection import Extent, Selection
 from entrepot.model.versions import NATURAL, VersionOrder
 
@@ -52,6 +53,22 @@ class Limits:
     parsed_index_bytes: int = 512 << 20
     rendered_index_bytes: int = 64 << 20
     artifact_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A file that the root of a group names, with the digest that it has in this generation."""
+
+    role: str
+    """What it is in every generation, however it is called in this one: "main/binary-amd64/Packages.xz", "primary". A
+    role whose file was held in one generation is brought for the next before that is published."""
+    resource: Resource
+    """Under a plain name (SIGNED, with `snapshot`), or under one that tells its digest (ARTIFACT)."""
+    digest: Digest
+    """The strongest that the root tells."""
+    size_bytes: int | None = None
+    also: Resource | None = None
+    """Of one with a plain name: the same bytes under a name that never means others. They are fetched from there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +205,15 @@ class Ecosystem(ABC):
         """What an index says. Raises UnreadableIndex."""
         return iter(())
 
+    def members(self, root: Document) -> Iterator[Member]:
+        """What a signed root names of its group, each role once. Nothing: what is stored of the group is brought for a
+        new root as upstream has it. Raises UnreadableIndex for what is no root: it is neither served nor stored."""
+        return iter(())
+
+    def expires(self, root: Document) -> datetime | None:
+        """From when on clients refuse a root (apt's `Valid-Until`); None: never. Raises UnreadableIndex."""
+        return None
+
     def link(self, package: str, file: ReleaseFile) -> str:
         """The path below the repository under which we serve the file: the key of its Resource."""
         raise NotImplementedError
@@ -250,6 +276,11 @@ class Ecosystem(ABC):
             return None
         namespace, _, name = resource.about.rpartition("/")
         return Purl(type=self.purl_types[0], namespace=namespace, name=name, version=version)
+
+    def billed_as(self, resource: Resource) -> str:
+        """The name under which a bill of materials lists a file, as in `ReleaseFile.name`; empty for what only tells
+        about files, and comes along with them by itself."""
+        return unquote(resource.key.rpartition("/")[2]) if resource.kind is Kind.ARTIFACT else ""
 
     def check(self, resource: Resource, file: BinaryIO, published: Digest) -> Digest | None:
         """The file's digest by an algorithm that is not over its bytes (`h1`), to be compared with `published`;

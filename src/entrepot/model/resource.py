@@ -81,6 +81,12 @@ class Resource:
     must_be_listed: bool = True
     """Whether a file that `listed_in` does not list is answered 404 (and never asked of upstream). Where False, an
     unlisted file is simply one without a published digest."""
+    listed_anywhere: bool = False
+    """Whether documents that no path leads to tell this file's digest: it is looked up in all stored ones of the
+    repository that `lists`. Then `listed_in` is None, and where none names it, what `must_be_listed` says."""
+    lists: bool = False
+    """Whether this SIGNED or ARTIFACT document names files of the repository with their digests: `releases` reads it as
+    it is stored (which may be compressed), and `link` says which keys they have."""
     accept: str = ""
     """The representation asked of upstream; part of the stored key."""
     content_type: str = ""
@@ -94,6 +100,8 @@ class Resource:
     snapshot: str = ""
     """The key of its group's root: files that are published together. The root's own key for the root itself; empty
     for what is in no group. Only for SIGNED ones without `query` and `accept`."""
+    snapshot_else: str = ""
+    """Of a member: the key of the root that it belongs to where upstream has none at `snapshot` (apt's `Release`)."""
     edition: int = 0
     """Of a member that is read or written beside the current generation: the generation's number."""
 
