@@ -83,7 +83,10 @@ def test_what_is_not_held_is_listed_and_nothing_is_written(house: House, registr
     assert "entrepot: not held: npm/left/-/left-1.0.0.tgz: not held" in done.err
     assert "mirror it first" in done.err
     assert house.process("mirror", "pkg:npm/left@1.0.0").status == 0
-    assert house.process("export", str(bundle), "pkg:npm/left@1.0.0").status == 0
+    left = {"version": "1.0.0", "resolved": f"{registry.url}/npm/left/-/left-1.0.0.tgz"}
+    lock = {"name": "mine", "lockfileVersion": 3, "packages": {"": {"name": "mine"}, "node_modules/left": left}}
+    (house.directory / "package-lock.json").write_text(json.dumps(lock))
+    assert house.process("export", str(bundle), "--lockfile", "package-lock.json").status == 0
     later = house.process("export", str(tmp_path / "c.tar.zst"), "--since-last")
     assert (later.status, later.out) == (0, "nothing was written: there is nothing (new) to export\n")
     job = json.loads(house.process("mirror", "list", "--json").out)[0]["id"]
