@@ -1,6 +1,7 @@
 """`entrepot mirror`: through a running server, and without one."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -80,7 +81,8 @@ def test_lock_files_and_bills_are_mirrored(house: House, registry: Registry) -> 
     wheels = [one for one in distributions() if one.filename.endswith(".whl") and one.project == "acme-app"]
     lines = [f"{one.project}=={one.version} --hash=sha256:{one.sha256}\n" for one in wheels[:1]]
     (house.directory / "requirements.txt").write_text("".join(lines))
-    (house.directory / "app.cdx.json").write_text(json.dumps(BILL))
+    # Larger than what asyncio reads as one line by itself.
+    (house.directory / "app.cdx.json").write_text(json.dumps(BILL).ljust(2 << 20))
     done = ended(house.entrepot("mirror", "--lockfile", "requirements.txt", "--sbom", "app.cdx.json", "--json"))
     told = json.loads(done.out)
     assert (told["state"], told["name"], told["errors"]) == ("completed", "app.cdx.json, requirements.txt", [])
@@ -209,3 +211,25 @@ def test_other_commands_are_answered_while_a_command_mirrors_by_itself(house: Ho
     ended(house.entrepot("mirror", "cancel", job["id"]))
     out, err = command.communicate(timeout=PATIENCE)
     assert (command.returncode, f"mirror job {job['id']}: cancelled" in out) == (1, True), err
+
+
+def test_a_terminal_shows_a_bar(house: House, registry: Registry) -> None:
+    registry.held.add(LEFT[0])
+    ours, theirs = os.openpty()
+    with house.serving(), open(ours, "rb", buffering=0) as terminal:
+        command = subprocess.Popen(
+            [*ENTREPOT, "mirror", "pkg:npm/left@1.0.0"],
+            env={**house.environment, "TERM": "xterm", "COLUMNS": "120"},
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+        )
+        shown = b""
+        while b"fetching" not in shown:
+            shown += terminal.read(4096)
+        registry.let_go.set()
+        out, _ = command.communicate(timeout=PATIENCE)
+        os.close(theirs)
+    assert command.returncode == 0
+    assert re.search(rb"of \d+: \d+ done, \d+ held, 0 failed, ", shown)
+    assert "completed" in out

@@ -79,7 +79,7 @@ class MirrorRoutes:
     # --- for tokens -------------------------------------------------------------------------------------------------
 
     async def _begin(self, call: Call) -> MirrorJob:
-        order, allowed = order_of(call.body, self._repositories), call.principal.triggers
+        order, allowed = await self._read(call.body), call.principal.triggers
         named = {*order.repositories, *(tree.split("/")[1] for tree in order.trees)}
         _check_repositories(call, named)
         job = await self._mirror.submit(
@@ -129,13 +129,13 @@ class MirrorRoutes:
     # --- for our own commands ---------------------------------------------------------------------------------------
 
     async def _order(self, arguments: Arguments, connection: ExitStack) -> object:
-        order = self._read(arguments)
+        order = await self._read(arguments)
         return _plain(job_answer(await self._mirror.submit(order, client=COMMAND_LINE, name=title_of(order))))
 
     async def _rehearse(self, arguments: Arguments, connection: ExitStack) -> object:
         """What a job would do, some lines at a time: an order begins, no arguments go on, an empty list ends it."""
         if arguments:
-            self._rehearsals[connection] = self._mirror.rehearse(self._read(arguments))
+            self._rehearsals[connection] = self._mirror.rehearse(await self._read(arguments))
             # What is left of it ends with the connection, however that ends.
             connection.callback(self._rehearsals.pop, connection, None)
         running = self._rehearsals.get(connection)
@@ -147,8 +147,9 @@ class MirrorRoutes:
             planned.append(item)
         return msgspec.to_builtins(planned)
 
-    def _read(self, arguments: Arguments) -> MirrorOrder:
-        return order_of(arguments, self._repositories)
+    async def _read(self, arguments: Arguments) -> MirrorOrder:
+        """There may be 64 MiB to decode."""
+        return await asyncio.to_thread(order_of, arguments, self._repositories)
 
     async def _tell_jobs(self, arguments: Arguments, connection: ExitStack) -> object:
         return [_plain(job_answer(job)) for job in await asyncio.to_thread(self._mirror.jobs)]

@@ -1,7 +1,6 @@
 """Orders to mirror, as programs and our own commands write them (policy §7)."""
 
 import binascii
-from base64 import b64decode
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Final, Literal
 
@@ -134,7 +133,7 @@ def _body_of(document: Document) -> bytes:
     if bool(document.text) == bool(document.base64):
         raise BadRequest(f'{document.name or "a document"}: give its content, as "text" or as "base64"')
     try:
-        return document.text.encode() if document.text else b64decode(document.base64, validate=True)
+        return document.text.encode() if document.text else binascii.a2b_base64(document.base64, strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise BadRequest(f"{document.name or 'a document'}: its content cannot be read: {error}") from error
 
