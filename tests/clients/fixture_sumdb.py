@@ -9,7 +9,8 @@ HEIGHT = 8
 
 
 class GrowingDatabase:
-    """As a static server has it: full tiles, and those partial ones that some signed head has."""
+    """As a static server has it: full tiles, and those partial ones that some signed head has and that are not full
+    by now."""
 
     def __init__(self) -> None:
         self._levels: list[list[bytes]] = [[]]
@@ -42,7 +43,8 @@ class GrowingDatabase:
         root = f"/sumdb/{DATABASE}"
         found = {f"{root}/supported": (TEXT, b""), f"{root}/latest": (TEXT, self._head()), **self._lookups}
         tiles = {tile for size in self._heads for tile in _edge(size)}
-        tiles |= {(level, number, 256) for level, number in self._full()}
+        full = set(self._full())
+        tiles = {tile for tile in tiles if tile[:2] not in full} | {(*place, 256) for place in full}
         return {**found, **{f"{root}/{_question(*tile)}": (BINARY, self._tile(*tile)) for tile in tiles}}
 
     def _head(self) -> bytes:

@@ -230,7 +230,14 @@ def test_where_the_database_cannot_be_reached_through_upstream_that_is_kept() ->
 def test_settling_names_the_widest_of_the_tiles_that_are_held() -> None:
     keys = [f"{TILES}/0/000.p/7", f"{TILES}/0/001.p/2", f"{TILES}/1/000.p/1", f"sumdb/{DATABASE}/latest"]
     found = [one.resource.key for one in CHECKED.settlement(keys) if isinstance(one, Need)]
-    assert found == [f"sumdb/{DATABASE}/latest", f"{TILES}/0/000"]
+    assert found == [f"{TILES}/0/000"]
+
+
+def test_where_a_partial_tile_is_not_kept_the_full_one_is_held() -> None:
+    stock = {key: body for key, body in STOCK.items() if not key.startswith(TILES)}
+    closed = close(CHECKED, HELLO, stock)
+    assert closed.probes[f"{TILES}/0/000.p/6"] == "maybe"
+    assert f"{TILES}/0/000" in closed.keys
 
 
 # --- digests of a go.sum ------------------------------------------------------------------------------------------

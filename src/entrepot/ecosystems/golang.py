@@ -10,7 +10,7 @@ from packageurl.contrib.purl2url import get_download_url
 
 from entrepot.contracts.closure import Closure
 from entrepot.contracts.ecosystem import Client, Ecosystem, FoundAt, Limits, Lockfile, View
-from entrepot.ecosystems.golang_closure import close, select, settle
+from entrepot.ecosystems.golang_closure import close, select
 from entrepot.ecosystems.golang_documents import check_info, read_info, read_list, read_text, shown_list
 from entrepot.ecosystems.golang_env import database_name, proxy_in
 from entrepot.ecosystems.golang_hash import MAX_ZIP_BYTES, hash_mod, hash_zip
@@ -23,6 +23,7 @@ from entrepot.ecosystems.golang_names import (
     newest_first,
     unescape,
 )
+from entrepot.ecosystems.golang_proofs import settle
 from entrepot.ecosystems.golang_questions import LATEST, LIST, Questions, file_key
 from entrepot.ecosystems.golang_sumdb import (
     database_resource,
@@ -195,6 +196,11 @@ class Golang(Ecosystem):
     def purl_of(self, resource: Resource, version: str) -> Purl | None:
         """What a checksum database says is no part of a program."""
         return None if resource.key.startswith("sumdb/") else super().purl_of(resource, version)
+
+    def billed_as(self, resource: Resource) -> str:
+        """A go.mod is part of what a build used, though the go command reads those of many versions it does not use."""
+        extension = resource.key.rpartition(".")[2]
+        return f"{resource.version}.{extension}" if extension in ("mod", "zip") and resource.version else ""
 
     def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
         """Lists. A document about one version has nothing left where that is hidden."""

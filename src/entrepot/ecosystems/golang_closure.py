@@ -1,8 +1,8 @@
 """Everything that the go command will ask for of a module, so that it works without upstream and with empty caches."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import Literal
 
 from entrepot.contracts.closure import Closure, Need, Reading, Skipped
 from entrepot.ecosystems.golang_documents import read_info, read_list, read_text
@@ -10,9 +10,8 @@ from entrepot.ecosystems.golang_graph import Graph
 from entrepot.ecosystems.golang_hash import hash_zip, member_names
 from entrepot.ecosystems.golang_mod import Required, read_mod
 from entrepot.ecosystems.golang_names import is_canonical, is_module_path, is_pseudo, newest_first
+from entrepot.ecosystems.golang_proofs import Steps, checked
 from entrepot.ecosystems.golang_questions import Questions
-from entrepot.ecosystems.golang_sumdb import database_resource, lookup_of, read_lookup, read_place, read_size
-from entrepot.ecosystems.golang_tiles import Tile, parse_tile, tiles_of, wider_tiles
 from entrepot.errors import Absent, BadRequest, ConfigError, DigestMismatch
 from entrepot.model.constraints import parse_constraint
 from entrepot.model.digest import Digest
@@ -30,10 +29,6 @@ MAX_DIRECTORIES = 5000
 """Folders of one module that are kept as paths which are no modules."""
 _TOOLCHAIN = "golang.org/toolchain"
 _EXTENSIONS = ("info", "mod", "zip")
-
-_Found = TypeVar("_Found")
-_Check = Callable[[str, Digest], None]
-Steps = Generator[Need | Selection | Skipped, Reading | None, _Found]
 
 
 def select(purl: Purl, extent: Extent) -> Selection:
@@ -65,19 +60,6 @@ def close(questions: Questions, selection: Selection) -> Closure:
         yield from _Version(questions, selection, module, version).steps()
     else:
         yield from _choose(questions, selection)
-
-
-def settle(keys: Iterable[str]) -> Closure:
-    """The tiles that prove the lookups of all orders consistent with each other, in whatever order clients ask."""
-    held: dict[str, set[Tile]] = {}
-    for key in keys:
-        name, _, question = key.removeprefix("sumdb/").partition("/tile/")
-        if tile := parse_tile(f"tile/{question}"):
-            held.setdefault(name, set()).add(tile)
-    for name, tiles in sorted(held.items()):
-        size = yield from _head_of(name)
-        for tile in wider_tiles(tiles, size):
-            yield Need(resource=database_resource(name, tile.question))
 
 
 # --- which versions -----------------------------------------------------------------------------------------------
@@ -166,7 +148,7 @@ class _Version:
         mod = yield from self._files()
         if mod is None and not self._is_named:
             return
-        yield from _checked(self._questions, self._module, self._version, self._check)
+        yield from checked(self._questions, self._module, self._version, self._check)
         if self._is_whole:
             yield from self._lists()
         if mod is not None:
@@ -293,35 +275,3 @@ class _Version:
 
 def _is_importable(folder: str) -> bool:
     return not folder.startswith((".", "_")) and folder not in ("internal", "testdata", "vendor")
-
-
-# --- what the checksum database says of it ------------------------------------------------------------------------
-
-
-def _checked(questions: Questions, module: str, version: str, check: _Check) -> Closure:
-    if questions.private_by(module):
-        return
-    for name in questions.databases:
-        supported = yield Need(resource=database_resource(name, "supported"), reads=True, absent="maybe")
-        if supported is None:
-            # Clients ask the database itself, and so does nobody here.
-            continue
-        reading = yield Need(resource=lookup_of(name, module, version), reads=True, absent="maybe")
-        if reading is not None:
-            yield from _proof(name, reading.document, check)
-
-
-def _proof(name: str, document: Document, check: _Check) -> Closure:
-    text = read_text(document)
-    for _, version, extension, digest in read_lookup(text, document.place):
-        check(f"{version}.{extension}", digest)
-    record, size = read_place(text, document.place)
-    newest = yield from _head_of(name)
-    for tile in tiles_of(record, size, max(size, newest)):
-        yield Need(resource=database_resource(name, tile.question))
-
-
-def _head_of(name: str) -> Steps[int]:
-    """The records of the newest tree that is known."""
-    reading = yield Need(resource=database_resource(name, "latest"), reads=True, absent="maybe")
-    return read_size(read_text(reading.document), reading.document.place) if reading else 0

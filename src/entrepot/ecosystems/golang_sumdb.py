@@ -87,18 +87,13 @@ def lookup_of(name: str, module: str, version: str) -> Resource:
     return database_resource(name, f"lookup/{escape(module)}@{escape(version)}")
 
 
-def read_size(text: str, place: str) -> int:
-    """The records of the tree whose signed head this is. Raises UnreadableIndex."""
-    found = _HEAD.match(text)
-    if not found:
-        raise UnreadableIndex(f"{place}: not the signed head of a checksum database's tree")
-    return int(found["size"])
-
-
 def read_place(text: str, place: str) -> tuple[int, int]:
     """A lookup's record, and the records of the tree that its signed head is of. Raises UnreadableIndex."""
     number, _, rest = text.partition("\n")
-    size = read_size(rest.partition("\n\n")[2], place)
+    head = _HEAD.match(rest.partition("\n\n")[2])
+    if not head:
+        raise UnreadableIndex(f"{place}: it has no signed head of a tree")
+    size = int(head["size"])
     if not number.isdecimal() or int(number) >= size:
         raise UnreadableIndex(f"{place}: record {number[:20]!r} is in no tree of {size} records")
     return int(number), size

@@ -28,6 +28,11 @@ class Tile:
         return ((self.number << _HEIGHT) + self.width) << (_HEIGHT * self.level)
 
     @property
+    def full(self) -> "Tile":
+        """What it is, or grows to."""
+        return Tile(self.level, self.number)
+
+    @property
     def question(self) -> str:
         """How the database is asked for it."""
         digits, rest = f"{self.number % 1000:03}", self.number // 1000
@@ -51,21 +56,20 @@ def tile_in(size: int, level: int, number: int) -> Tile | None:
     return Tile(level, number, width) if width > 0 else None
 
 
-def tiles_of(record: int, size: int, widest: int) -> Iterator[Tile]:
-    """What proves a record in a tree of `size` records, and this tree consistent with any other of up to `widest`."""
-    for level in range(_levels(widest)):
+def tiles_of(record: int, size: int) -> Iterator[Tile]:
+    """What proves a record in a tree of `size` records, and the head of this tree."""
+    for level in range(_levels(size)):
         places = {record >> (_HEIGHT * (level + 1)), size >> (_HEIGHT * (level + 1))}
-        yield from (tile for number in sorted(places) if (tile := tile_in(widest, level, number)))
+        yield from (tile for number in sorted(places) if (tile := tile_in(size, level, number)))
 
 
-def wider_tiles(held: Iterable[Tile], size: int) -> Iterator[Tile]:
-    """What is missing to prove whatever rests on the held tiles in any larger tree, too, of those that are held or of
-    `size` records."""
+def wider_tiles(held: Iterable[Tile]) -> Iterator[Tile]:
+    """What is missing to prove whatever rests on the held tiles in the largest tree of which some are held."""
     widths: dict[tuple[int, int], int] = {}
     for tile in held:
         place = tile.level, tile.number
         widths[place] = max(tile.width, widths.get(place, 0))
-    widest = max(size, *(Tile(*place, width).records for place, width in widths.items()), 0)
+    widest = max((Tile(*place, width).records for place, width in widths.items()), default=0)
     for level, number in _with_parents(widths, _levels(widest)):
         grown = tile_in(widest, level, number)
         if grown and grown.width > widths.get((level, number), 0):
