@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from entrepot.assembly.trees import rehearsed_trees
@@ -29,8 +30,11 @@ from entrepot.cache.validation import Validation
 from entrepot.catalog.leases import SqliteLeases
 from entrepot.catalog.mirrors import SqliteMirrors
 from entrepot.catalog.sqlite import SqliteCatalog
+from entrepot.config.mirror import Mirroring
+from entrepot.config.mirror import Schedule as ScheduleSettings
 from entrepot.contracts.fetcher import Fetcher
 from entrepot.contracts.validator import Validator
+from entrepot.errors import BadRequest
 from entrepot.mirror.dossier import DIRECTORY, REHEARSAL, Dossiers
 from entrepot.mirror.dry_run import Stage
 from entrepot.mirror.ground import Ground, MirrorRules, Trees
@@ -38,6 +42,9 @@ from entrepot.mirror.jobs import Mirror
 from entrepot.mirror.parsing import RepositoryFacts
 from entrepot.mirror.reading import OrderReader
 from entrepot.mirror.running import Runner
+from entrepot.mirror.schedules import Schedule
+from entrepot.model.order import MirrorOrder, Paper, PaperKind
+from entrepot.model.selection import Depth, Extent
 from entrepot.storage.overlay import OverlayBlobs
 
 SETTLE_SECONDS = 5.0
@@ -141,3 +148,42 @@ def _make_supply(parts: MirrorParts, kit: Kit, background: Background) -> Supply
     groups = Groups(kit, flights, documents, standing, Orders(documents, flights, soundness, counters))
     validation = Validation(parts.validator, documents, background, kit.clock, parts.validator_cache)
     return Supply(kit, flights, documents, groups, standing, Ages(kit, documents), validation)
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def rules_of(settings: Mirroring) -> MirrorRules:
+    return MirrorRules(
+        concurrency=settings.concurrency, jobs=settings.jobs, attempts=settings.attempts, keep=settings.keep
+    )
+
+
+def schedules_of(settings: Sequence[ScheduleSettings], beside: Path) -> list[Schedule]:
+    """`beside`: the directory that relative paths begin in."""
+    return [
+        Schedule(
+            name=one.name, order=partial(_order_of, one, beside), every=one.every, cron=one.cron, jitter=one.jitter
+        )
+        for one in settings
+    ]
+
+
+def _order_of(settings: ScheduleSettings, beside: Path) -> MirrorOrder:
+    """Raises BadRequest for files that cannot be read."""
+    named = [(PaperKind.SBOM, path) for path in settings.sboms]
+    named += [(PaperKind.LOCKFILE, path) for path in settings.lockfiles]
+    return MirrorOrder(
+        purls=settings.purls,
+        papers=tuple(_paper(kind, beside / Path(path).expanduser()) for kind, path in named),
+        trees=settings.trees,
+        extent=Extent(depth=Depth(settings.dependencies), platforms=settings.platforms, latest=settings.latest),
+        repositories=settings.repositories,
+    )
+
+
+def _paper(kind: PaperKind, path: Path) -> Paper:
+    try:
+        return Paper(kind=kind, name=path.name, body=path.read_bytes())
+    except OSError as error:
+        raise BadRequest(f"{path} cannot be read: {error.strerror}") from error

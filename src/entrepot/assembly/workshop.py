@@ -7,12 +7,13 @@ import os
 import signal
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 from entrepot import __version__
 from entrepot.assembly.blueprint import Blueprint
 from entrepot.assembly.bundles import BundleParts, depot_maker
 from entrepot.assembly.fills import make_fills
-from entrepot.assembly.mirrors import MirrorParts, make_mirror
+from entrepot.assembly.mirrors import MirrorParts, make_mirror, rules_of, schedules_of
 from entrepot.assembly.tokens import guard_of
 from entrepot.assembly.trees import TreeParts, make_accesses, make_walker
 from entrepot.assembly.values import identity_of, repositories_of, upstreams_of
@@ -45,7 +46,7 @@ from entrepot.contracts.board import Board, Generation, Readings
 from entrepot.contracts.fetcher import Fetcher
 from entrepot.errors import StoreFailure
 from entrepot.mirror.filling import Filler
-from entrepot.mirror.ground import MirrorRules
+from entrepot.mirror.schedules import Scheduler
 from entrepot.storage.board import FileBoard, FileGeneration
 from entrepot.storage.filesystem import FilesystemBlobs
 from entrepot.storage.readings import FileReadings
@@ -193,13 +194,16 @@ class Workshop:
                 repositories=self.repositories,
                 supply=self.engine.supply,
                 scribe=self._scribe,
-                rules=MirrorRules(),
+                rules=rules_of(self._settings.mirroring),
                 holder=holder,
                 validator=self._validator,
                 validator_cache=self._settings.validator.cache,
                 trees=make_walker(forest, directories, self.engine.supply, self.janitor),
             )
         )
+        beside = self._blueprint.sources.file
+        schedules = schedules_of(self._settings.mirror, beside.parent if beside else Path())
+        self._scheduler = Scheduler(self.mirror, self.fills.leases, self._clock, schedules, holder=holder)
         self.accesses = make_accesses(forest, self.mirror, self._settings.fills.allow_trigger)
         self.operations = Operations(
             kit, self.repositories, self.generation, self.engine.absences, self.janitor, self.tally
@@ -315,6 +319,7 @@ class Workshop:
             group.create_task(self._filler.work())
             group.create_task(self.accesses.work())
             group.create_task(self.mirror.work())
+            group.create_task(self._scheduler.work())
             group.create_task(self._lead_when_free(group))
 
     async def _save_counts(self) -> None:

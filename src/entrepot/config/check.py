@@ -9,6 +9,7 @@ from typing import Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from entrepot.config.mirror_check import about_schedules
 from entrepot.config.policy_check import Problem, about_policy
 from entrepot.config.positions import Key
 from entrepot.config.repository import Repository
@@ -122,6 +123,7 @@ def contradictions(settings: Settings, ecosystems: Ecosystems, environment: Mapp
         yield from about_use(("repositories", name, "upstreams"), repository, settings.upstreams, environment)
         yield from _about_repository(("repositories", name), repository, settings, ecosystems)
     yield from about_tokens(settings)
+    yield from about_schedules(settings)
 
 
 def _unreadable(key: Key, file: str) -> Iterator[Problem]:

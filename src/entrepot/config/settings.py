@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from entrepot.config.bundles import Bundles
 from entrepot.config.fills import Fills
+from entrepot.config.mirror import Mirroring, Schedule
 from entrepot.config.names import (
     Listener,
     Name,
@@ -166,6 +167,8 @@ class Settings(Section):
     catalog: Catalog = Catalog()
     fills: Fills = Fills()
     bundles: Bundles = Bundles()
+    mirroring: Mirroring = Mirroring()
+    mirror: tuple[Schedule, ...] = ()
     compat: Compat = Compat()
     cooldown: GlobalCooldown = GlobalCooldown()
     validator: Validator = Validator()

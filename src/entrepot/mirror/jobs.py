@@ -79,6 +79,10 @@ class Mirror:
         """The newest first. May take long: call it in a thread."""
         return self._book.jobs(limit)
 
+    def last_of(self, client: str) -> Job | None:
+        """The newest that a client ordered. May take long: call it in a thread."""
+        return next(iter(self._book.jobs_named(client, 1)), None)
+
     def find_job(self, job: str) -> Job | None:
         """With its counts as they are now."""
         return self._book.find_job(job)
