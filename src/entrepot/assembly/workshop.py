@@ -14,6 +14,7 @@ from entrepot.assembly.blueprint import Blueprint
 from entrepot.assembly.bundles import BundleParts, depot_maker
 from entrepot.assembly.fills import make_fills
 from entrepot.assembly.mirrors import MirrorParts, make_mirror, rules_of, schedules_of
+from entrepot.assembly.sessions import make_sessions
 from entrepot.assembly.tokens import guard_of
 from entrepot.assembly.trees import TreeParts, make_accesses, make_walker
 from entrepot.assembly.values import identity_of, repositories_of, upstreams_of
@@ -67,6 +68,7 @@ from entrepot.web.mirror_routes import MirrorRoutes
 from entrepot.web.openapi import document_of
 from entrepot.web.proxy import Proxy
 from entrepot.web.sending import SHARED_BYTES, Sender
+from entrepot.web.session_routes import SessionRoutes
 from entrepot.web.sessions import Sessions
 from entrepot.web.status import Status
 from entrepot.web.verbs import Verbs
@@ -209,6 +211,16 @@ class Workshop:
             kit, self.repositories, self.generation, self.engine.absences, self.janitor, self.tally
         )
         self.bundles = self._make_bundles(documents)
+        self.recorded = make_sessions(
+            self._settings.sessions,
+            kit,
+            self.catalog,
+            self.sessions,
+            self.repositories,
+            self.generation,
+            instance=self._blueprint.instance,
+            shared=self._settings.server.workers > 1,
+        )
 
     def _make_bundles(self, documents: Documents) -> BundleVerbs:
         parts = BundleParts(
@@ -248,6 +260,7 @@ class Workshop:
             counters=self.counters,
             ledger=ledger,
             touch_of=self.accesses.touch_of,
+            view_of=self.recorded.views.id_of,
         )
         guard = guard_of(self._blueprint, self.sessions.is_open)
         proxy = Proxy(
@@ -265,6 +278,8 @@ class Workshop:
             warning_header=settings.compat.warning_header,
             guard=guard,
             accesses=self.accesses,
+            views=self.recorded.views,
+            recorder=self.recorded.recorder,
         )
         return App(
             proxy=proxy,
@@ -293,6 +308,7 @@ class Workshop:
         # What is cancelled gives its leases back.
         await asyncio.wait({self._keeping})
         await self.background.drain(self._settings.server.shutdown_timeout)
+        await self.recorded.recorder.close()
         if self._control is not None:
             await self._control.close()
             await self._back_up()
@@ -318,6 +334,7 @@ class Workshop:
             group.create_task(self._save_counts())
             group.create_task(self._filler.work())
             group.create_task(self.accesses.work())
+            group.create_task(self.recorded.recorder.work())
             group.create_task(self.mirror.work())
             group.create_task(self._scheduler.work())
             group.create_task(self._lead_when_free(group))
@@ -338,6 +355,7 @@ class Workshop:
         storage = self._settings.storage
         group.create_task(self.janitor.work(evict_every=10.0, sweep_every=storage.sweep_interval))
         group.create_task(self._keep_backups())
+        group.create_task(self.recorded.archive.work())
         if self._blueprint.private:
             group.create_task(self._end_when_left())
 
@@ -374,7 +392,7 @@ class Workshop:
             inspection=Inspection(self._kit, self.repositories, self.engine, self.janitor),
             fills=self.fills,
             explainer=self.explainer,
-            sessions=self.sessions,
+            recorded=SessionRoutes(self.recorded.archive, self.sessions, self._about()),
             mirroring=MirrorRoutes(self.mirror, self.pins, self.repositories),
             metrics=self._status.metrics,
             about=self._about(),

@@ -10,7 +10,8 @@ from operator import itemgetter
 
 from entrepot.cache.dates import Dates
 from entrepot.cache.documents import Documents
-from entrepot.cache.facts import FileFact
+from entrepot.cache.facts import Facts, FileFact
+from entrepot.cache.frozen import Frozen
 from entrepot.cache.order import Kit
 from entrepot.cache.repository import Repository
 from entrepot.cache.sightings import Sightings, counts_seen, name_of
@@ -50,6 +51,8 @@ class Hidden:
 
 
 NOTHING = Hidden()
+_UNTOLD = ("as-of", "session")
+"""Of what is hidden for these, clients are not told that it exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +90,11 @@ class Ages:
     ) -> Hidden:
         """What this document may not show. Raises what keeps a date from being learned: an outage is never a list
         without what it kept us from judging."""
-        if not (repository.gate.cooldown or as_of or _filters(repository.gate)):
+        frozen = repository.frozen
+        if not (repository.gate.cooldown or as_of or _filters(repository.gate) or frozen):
             return NOTHING
-        key = repository.name, source.key, repository.gate.revision, as_of, stored_only
+        session = frozen.session if frozen is not None else ""
+        key = repository.name, source.key, repository.gate.revision, as_of, stored_only, session
         known = self._known.get(key)
         if known is not None and self._kit.clock.timestamp() < known.until:
             self._known.move_to_end(key)
@@ -107,7 +112,8 @@ class Ages:
     async def _reckon(
         self, repository: Repository, resource: Resource, source: Source, as_of: datetime | None, stored_only: bool
     ) -> Hidden:
-        facts = list((await self._documents.facts_in(repository, resource, source)).values())
+        named = await self._documents.facts_in(repository, resource, source)
+        facts = list(named.values())
         cooldown, now = _cooldown_of(repository.gate, as_of), self._kit.clock.now()
         unlearned = False
         if cooldown is not None:
@@ -118,6 +124,8 @@ class Ages:
         sightings = await self._seen(repository, resource, facts)
         judge = _Judge(repository, cooldown, sightings, now, as_of)
         refusals = await asyncio.to_thread(judge, facts) if len(facts) > IN_THREAD_FACTS else judge(facts)
+        if repository.frozen is not None:
+            refusals |= await asyncio.to_thread(_left_out, repository, repository.frozen, named)
         again = now.timestamp() + RETRY_SECONDS if unlearned else inf
         return _hidden(refusals, min(again, self.valid_until(repository)), repository, facts)
 
@@ -300,14 +308,27 @@ def _hidden(refusals: dict[str, Refusal], until: float, repository: Repository, 
     ends = [refusal.until.timestamp() for refusal in refusals.values() if refusal.until is not None]
     all_names = {name_of(repository.ecosystem, fact) for fact in facts}
     whole = min(refusals.values(), key=_end) if all_names <= refusals.keys() else None
-    held = ((name, refusal) for name, refusal in sorted(refusals.items(), key=itemgetter(0)) if refusal.kind != "as-of")
+    told = ((name, refusal) for name, refusal in refusals.items() if refusal.kind not in _UNTOLD)
     return Hidden(
         refusals=refusals,
         until=min([until, *ends]),
         whole=whole,
         names=frozenset(refusals),
-        reasons=tuple((name, f"{refusal.reason} ({refusal.rule})") for name, refusal in held),
+        reasons=tuple(
+            (name, f"{refusal.reason} ({refusal.rule})") for name, refusal in sorted(told, key=itemgetter(0))
+        ),
     )
+
+
+def _left_out(repository: Repository, frozen: Frozen, named: Facts) -> dict[str, Refusal]:
+    """What the session did not get. A name that several files have is shown for one of them."""
+    left_out = dict(frozen.left_out(named))
+    shown = {name_of(repository.ecosystem, fact) for key, fact in named.items() if key not in left_out}
+    return {
+        name: refusal
+        for key, refusal in left_out.items()
+        if (name := name_of(repository.ecosystem, named[key])) not in shown
+    }
 
 
 def _end(refusal: Refusal) -> float:

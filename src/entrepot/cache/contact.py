@@ -15,6 +15,8 @@ def offline_miss(repository: Repository, resource: Resource) -> EntrepotError:
     subject = f"{repository.name}/{resource.key}"
     if repository.sealed is not None:
         return PolicyRefused(subject, repository.sealed.reason, repository.sealed.rule)
+    if repository.frozen is not None:
+        return NotCached(f"{subject}: part of session {repository.frozen.session}, but not stored any more")
     if repository.offline_miss == 404:
         return Absent(subject, asked=False)
     return NotCached(f"{subject}: not stored, and the repository is offline")

@@ -218,6 +218,10 @@ class Directories:
         finally:
             source.blob.close()
         form = form_of(ask.headers.get("accept"))
+        frozen = repository.frozen
+        if frozen is not None:
+            members = (one for one in folder.members if frozen.names(f"{resource.key}{one.segment}"))
+            folder = replace(folder, members=tuple(members))
         body = await asyncio.to_thread(self._render, repository.name, resource.key, folder, form)
         headers = (("content-type", CONTENT_TYPES[form]), ("cache-control", MUTABLE), ("vary", "Accept"))
         representation = Representation(

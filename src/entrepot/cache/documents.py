@@ -193,9 +193,21 @@ class Documents:
         """The entry; None also while the catalog is out of order: then everything is a miss."""
         try:
             entry = self._kit.catalog.find_entry(repository.name, resource.stored_key)
+            if repository.frozen is not None:
+                copy = self._kit.catalog.find_entry(repository.name, repository.frozen.copy_of(resource.stored_key))
+                entry = repository.frozen.chosen(resource, copy, entry)
         except StoreFailure:
             return None
         return self.of_today(repository, resource, entry) if entry is not None else None
+
+    def is_sound(self, entry: Entry) -> bool:
+        """Whether its bytes are there and unchanged."""
+        return self._soundness.is_there(entry)
+
+    def find_sound(self, repository: Repository, resource: Resource) -> Entry | None:
+        """The entry, if it has a body and that is there and unchanged."""
+        entry = self.find_entry(repository, resource)
+        return entry if entry is not None and entry.gone_at is None and self.is_sound(entry) else None
 
     def of_today(self, repository: Repository, resource: Resource, entry: Entry) -> Entry | None:
         """After a change of address or credentials: what another upstream said must be said again by today's, and

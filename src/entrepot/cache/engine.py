@@ -10,13 +10,14 @@ from entrepot.cache.answer import Answer, Growing, Representation, Trace, etag_o
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.beginnings import Beginnings
 from entrepot.cache.counters import Counters
-from entrepot.cache.directories import Directories, is_folder
+from entrepot.cache.directories import Directories, is_folder, listing_of
 from entrepot.cache.documents import Documents
 from entrepot.cache.download import Download
 from entrepot.cache.fields import MUTABLE, kept_fields, shown_fields
 from entrepot.cache.flight import Flight, Head, Settled
 from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import negative_lifetime
+from entrepot.cache.frozen import Frozen
 from entrepot.cache.groups import Groups, vouch
 from entrepot.cache.indexes import Indexes
 from entrepot.cache.judging import (
@@ -79,6 +80,8 @@ class Engine:
 
     async def fetch(self, repository: Repository, resource: Resource, ask: ClientAsk) -> Answer:
         """The answer to one request. Raises what a client is to be told instead."""
+        if repository.frozen is not None:
+            resource = _of_session(repository, repository.frozen, resource)
         stored_only = resource.cached_only or ask.wish.stored_only or repository.rules.network == "offline"
         case = await self.supply.open(repository, resource, stored_only=stored_only)
         if case.direct:
@@ -348,3 +351,10 @@ class Engine:
         answer.trace = trace
         stored = self._documents.find_entry(repository, resource)
         return self._standing.dated(answer, repository, resource, stored) if stored is not None else answer
+
+
+def _of_session(repository: Repository, frozen: Frozen, resource: Resource) -> Resource:
+    """What a frozen session serves is in no group: there is one edition of it. Raises PolicyRefused, Absent."""
+    if not (is_folder(repository, resource) and frozen.has(listing_of(resource.key))):
+        frozen.check(f"{repository.name}/{resource.key}", resource)
+    return replace(resource, snapshot="")

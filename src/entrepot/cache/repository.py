@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from entrepot.cache.freshness import FreshnessRules, ruled
+from entrepot.cache.frozen import Frozen
 from entrepot.contracts.ecosystem import Ecosystem, Limits
 from entrepot.model.names import ReservedNames
 from entrepot.model.trees import Tree
@@ -38,6 +39,8 @@ class Repository:
     """Folders that are mirrored as a whole."""
     listings: bool = False
     """Whether folders outside of them get directory pages of ours, too."""
+    frozen: Frozen | None = None
+    """Set where only what a session got is served."""
     _plain: "Repository | None" = None
     _variants: dict[tuple[Overrides | None, str, bool], "Repository"] = field(
         default_factory=dict, compare=False, repr=False
@@ -47,6 +50,10 @@ class Repository:
     def plain(self) -> "Repository":
         """Without what the rules for one resource change."""
         return self._plain or self
+
+    def as_of_session(self, frozen: Frozen) -> "Repository":
+        """Nothing but what the session got, at any age and without contact."""
+        return replace(self, rules=replace(self.rules, network="offline"), frozen=frozen, _plain=None, _variants={})
 
     def under(self, overrides: Overrides | None, upstream: str = "", *, keep: bool = True) -> "Repository":
         """This repository as a rule changes it: other freshness, one upstream only, nothing kept."""

@@ -318,6 +318,45 @@ listed = Table(
     sqlite_with_rowid=False,
 )
 
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("state", Text, nullable=False),  # the values of SessionState
+    Column("kept", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("items", BigInteger, nullable=False),  # counted by triggers
+    Column("lost", BigInteger, nullable=False),
+    Index("sessions_by_age", "created_at", sqlite_where=text("kept = 0")),
+    sqlite_with_rowid=False,
+)
+
+session_items = Table(
+    "session_items",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # the values of ServedState
+    Column("sha256", LargeBinary, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("package", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("served_at", BigInteger, nullable=False),
+    Index("session_items_unsettled", "session", sqlite_where=text("state = 'unsettled'")),
+    sqlite_with_rowid=False,
+)
+
+session_writers = Table(
+    "session_writers",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("writer", Text, primary_key=True),  # a process that may have more to write
+    sqlite_with_rowid=False,
+)
+
 # One row, kept by triggers: counting a million rows would take longer than anybody who asks wants to wait.
 totals = Table(
     "totals",

@@ -16,6 +16,7 @@ from entrepot.config.names import (
 )
 from entrepot.config.policy import GlobalCooldown, NetworkMode, Validator
 from entrepot.config.repository import Repository
+from entrepot.config.sessions import Sessions
 from entrepot.config.tokens import Token
 from entrepot.config.units import Duration, Size, SizeOrOff
 from entrepot.config.upstream import Upstream
@@ -167,6 +168,7 @@ class Settings(Section):
     catalog: Catalog = Catalog()
     fills: Fills = Fills()
     bundles: Bundles = Bundles()
+    sessions: Sessions = Sessions()
     mirroring: Mirroring = Mirroring()
     mirror: tuple[Schedule, ...] = ()
     compat: Compat = Compat()

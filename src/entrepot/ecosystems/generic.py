@@ -137,13 +137,25 @@ class Generic(Ecosystem):
         return Selection(package=place, version=purl.version, extent=extent)
 
     def closure(self, selection: Selection) -> Closure:
-        """The one file that a download_url names."""
+        """The one file that a download_url names, and the side file that tells its digest."""
         path, _, query = selection.package.partition("?")
         resource = self.route(Request(method="GET", path=path, query=query))
         digest = next(iter(selection.digests), None)
         if resource.digest and digest and resource.digest.algorithm == digest.algorithm and resource.digest != digest:
             raise DigestMismatch(path, str(digest), str(resource.digest))
+        if resource.listed_in:
+            yield Need(resource=resource.listed_in, absent="maybe")
         yield Need(resource=replace(resource, digest=resource.digest or digest))
+
+    def purl_of(self, resource: Resource, version: str) -> Purl | None:
+        """Named by its path below the upstream, wherever that is."""
+        place = f"{resource.key}?{resource.query}" if resource.query else resource.key
+        plain = super().purl_of(resource, version)
+        return replace(plain, qualifiers=(("download_url", place),)) if plain is not None else None
+
+    def billed_as(self, resource: Resource) -> str:
+        path = f"/{resource.about}"
+        return "" if path.endswith("/") or self._place_of(path) else path.rpartition("/")[2]
 
     def releases(self, document: Document) -> Iterator[Release]:
         """What a checksum file says of the files it names. Raises UnreadableIndex for one that says nothing."""

@@ -94,6 +94,10 @@ class Pypi(Ecosystem):
         page = read_legacy(document.body.read(), document.url) if legacy else read_page(document)
         return releases_of(page, project, Places(document.url, document.upstream))
 
+    def billed_as(self, resource: Resource) -> str:
+        name = super().billed_as(resource).partition("?")[0]
+        return "" if name.endswith(".metadata") else name
+
     def link(self, package: str, file: ReleaseFile) -> str:
         return link_of(package, file.location)
 

@@ -32,7 +32,7 @@ class Mode(StrEnum):
 class Refusal:
     """Why something may not be had. It holds for stored content too."""
 
-    kind: Literal["deny", "exclude", "unmatched", "cooldown", "as-of", "validator", "reserved"]
+    kind: Literal["deny", "exclude", "unmatched", "cooldown", "as-of", "validator", "reserved", "session"]
     rule: str
     """Which rule of which file: `entrepot.toml:12 repositories.npm.cooldown.default`, `policy.hcl:7 download "x"`."""
     reason: str

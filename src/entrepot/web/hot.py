@@ -40,6 +40,10 @@ class Hot:
     session_counts: Counts | None
     log_head: str
     """The constant parts of the access log's line."""
+    session: str = ""
+    """What it is booked to."""
+    view: str = ""
+    """The frozen session whose set it was made from."""
     touch: Touch | None = None
     """What is to be marked each time; None where nobody looks."""
     second: int = -1

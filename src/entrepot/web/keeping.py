@@ -10,7 +10,7 @@ from entrepot.contracts.board import Generation
 from entrepot.contracts.catalog import Catalog
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.trees import Touch
-from entrepot.errors import StoreFailure
+from entrepot.errors import NotServed, StoreFailure
 from entrepot.model.resource import Resource
 from entrepot.web.door import SHIELD
 from entrepot.web.hot import LARGEST_IN_MEMORY, Hot, HotAnswers, Lent
@@ -30,9 +30,11 @@ class Keeper:
         counters: Counters,
         ledger: Ledger,
         touch_of: Callable[[str, str], Touch | None] = lambda repository, key: None,
+        view_of: Callable[[str], str] = lambda session: "",
     ) -> None:
-        """`touch_of`: what an answer of a repository, by its key, is to mark whenever it is given."""
-        self._touch_of = touch_of
+        """`touch_of`: what an answer of a repository, by its key, is to mark whenever it is given; `view_of`: the
+        frozen session whose set a session is served."""
+        self._touch_of, self._view_of = touch_of, view_of
         self._hot, self._catalog, self._generation = hot, catalog, generation
         self._clock, self._counters, self._ledger = clock, counters, ledger
 
@@ -44,7 +46,9 @@ class Keeper:
         generation = self._generation.value()
         try:
             entry = self._catalog.find_entry(hot.repository, hot.entry_key)
-        except StoreFailure:
+            if hot.session and self._view_of(hot.session) != hot.view:
+                return False
+        except (StoreFailure, NotServed):
             return False
         if entry is None or entry.expired or entry.gone_at is not None or entry.sha256 != hot.entry_sha256:
             return False
@@ -62,6 +66,8 @@ class Keeper:
             return
         if mounted.repository.rules.honour_client_no_cache or resource.snapshot:
             # Of a group, each client gets the generation that it began to read.
+            return
+        if mounted.session and not self._still_sees(mounted):
             return
         body, blob = _hot_body(answer)
         entry = answer.entry
@@ -86,11 +92,20 @@ class Keeper:
             counts=self._counters.of(mounted.repository.name),
             session_counts=sessions,
             log_head=line,
+            session=mounted.session,
+            view=mounted.view,
             touch=self._touch_of(mounted.repository.name, resource.key),
         )
         if blob is not None:
             answer.body = Stored(Lent(hot, blob))
         self._hot.add(visit.key, hot)
+
+    def _still_sees(self, mounted: Mounted) -> bool:
+        """Whether the session was not frozen while this was being answered."""
+        try:
+            return self._view_of(mounted.session) == mounted.view
+        except (StoreFailure, NotServed):
+            return False
 
 
 def _hot_body(answer: Answer) -> tuple[dict[str, Any] | None, OpenBlob | None]:

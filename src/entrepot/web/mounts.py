@@ -24,6 +24,8 @@ class Mounted:
     session: str = ""
     as_of: datetime | None = None
     """The moment whose view was asked for."""
+    view: str = ""
+    """The frozen session whose set is served; empty: all there is."""
 
 
 def find_mount(raw_path: str, repositories: Mapping[str, Repository]) -> Mounted:

@@ -9,6 +9,7 @@ from typing import Any
 from entrepot.cache.answer import Answer, Stored, Streamed, Trace
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.engine import Engine
+from entrepot.cache.recording import Recorder
 from entrepot.cache.repository import Repository
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.triggers import NoTriggers, Trigger, Triggers
@@ -20,6 +21,7 @@ from entrepot.errors import (
     LoopDetected,
     NotServed,
     NotYet,
+    PolicyHidden,
     TokenNeeded,
     Withheld,
 )
@@ -31,6 +33,7 @@ from entrepot.web.ledger import Ledger, cache_status, validated_at
 from entrepot.web.mounts import Mounted, find_mount
 from entrepot.web.mute import telling_address, without_words
 from entrepot.web.sending import Send, Sender
+from entrepot.web.session_views import SessionViews
 from entrepot.web.tokens import CHALLENGE, HINT, Guard, Principal, kept_private
 from entrepot.web.visit import Receive, Visit, ask_of, headers_of, is_cached_only, read_body
 
@@ -58,8 +61,12 @@ class Proxy:
         warning_header: bool,
         guard: Guard | None = None,
         accesses: Triggers | None = None,
+        views: SessionViews | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
-        """`own_via`: our Via field; `request_body_limit` in bytes; `accesses`: told of what is read."""
+        """`own_via`: our Via field; `request_body_limit` in bytes; `accesses`: told of what is read; `views`: of frozen
+        sessions; `recorder`: told what sessions are served."""
+        self._views, self._recorder = views, recorder
         self._accesses: Triggers = accesses or NoTriggers()
         self._repositories, self._engine, self._door = repositories, engine, door
         self._sender, self._keeper, self._ledger, self._clock = sender, keeper, ledger, clock
@@ -103,25 +110,32 @@ class Proxy:
                 "this request came from this server: one of its upstreams leads back to it; "
                 "`entrepot config show` tells the upstreams"
             )
-        mounted = visit.mounted = self._mount(visit)
+        mounted = self._mount(visit)
+        if mounted.session and self._views is not None:
+            mounted = await self._views.under(mounted)
+        visit.mounted = mounted
         resource = await self._route(visit, mounted)
         if isinstance(resource, Reply):
             visit.trace = Trace(outcome="pass", detail="answered here")
             await self._send_reply(visit, send, resource)
             return
+        visit.resource = resource
         body = await read_body(receive, self._request_body_limit) if visit.method not in SAFE else b""
         ask = ask_of(visit, f"{base}{mounted.prefix}", body, mounted.as_of)
         answer = await self._engine.fetch(mounted.repository, resource, ask)
         visit.trace = answer.trace
         if self._guard is not None and not self._guard.is_open(mounted.repository.name):
             answer.headers = kept_private(answer.headers)
-        if visit.method == "GET" and answer.status in _READ:
+        is_read = visit.method == "GET" and answer.status in _READ
+        if is_read and not mounted.view:
             self._offer(mounted, resource, ask)
         try:
             if not (self._door.trusts_proxies or ask.wish.stored_only or is_cached_only(visit, resource)):
                 # The key of what is hot knows nothing of forwarded fields, nor of those that forbid contact.
                 self._keeper.keep(visit, mounted, resource, answer)
             await self._send(visit, send, answer)
+            if is_read and mounted.session and self._recorder is not None:
+                self._recorder.note(mounted.session, mounted.repository.name, resource, answer)
         finally:
             if isinstance(answer.body, Stored):
                 answer.body.blob.close()
@@ -176,6 +190,8 @@ class Proxy:
         )
         ecosystem = mounted.repository.ecosystem
         listing = ecosystem.listing(request)
+        if listing is not None and mounted.view:
+            raise NotServed(f"what is stored is not part of session {mounted.view}")
         if listing is not None:
             return await self._engine.listings.answer(mounted.repository, listing)
         return ecosystem.route(request)
@@ -226,6 +242,7 @@ class Proxy:
         visit.trace.outcome = (
             "absent" if isinstance(error, Absent | NotYet | Withheld) else "refused" if error.status < 500 else "error"
         )
+        self._note_absence(visit, error)
         ecosystem = visit.mounted.repository.ecosystem if visit.mounted is not None else None
         reply = ecosystem.problem(error) if ecosystem else Reply(status=error.status, body=f"{error}\n".encode())
         query, agent = visit.scope["query_string"].decode("latin-1"), visit.headers.get("user-agent")
@@ -246,6 +263,13 @@ class Proxy:
         await self._send_reply(
             visit, send, Reply(status=reply.status, body=reply.body, content_type=reply.content_type, headers=headers)
         )
+
+    def _note_absence(self, visit: Visit, error: EntrepotError) -> None:
+        mounted, resource = visit.mounted, visit.resource
+        if self._recorder is None or mounted is None or resource is None or not mounted.session:
+            return
+        if visit.method == "GET" and isinstance(error, Absent | PolicyHidden):
+            self._recorder.note_absence(mounted.session, mounted.repository.name, resource)
 
 
 def _outcome_of(error: EntrepotError) -> str:

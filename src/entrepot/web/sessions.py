@@ -12,7 +12,7 @@ class Sessions:
     def __init__(self, *, private: bool, shared: Path | None = None) -> None:
         """`private`: only sessions that were opened are known, and no traffic without one. `shared`: a directory in
         which the workers of one server tell one another which are open."""
-        self._private, self._names, self._ending = private, set[str](), False
+        self._private, self._names, self._ending = private, dict[str, str](), False
         self._shared = shared
         self._opened, self._empty = asyncio.Event(), asyncio.Event()
 
@@ -26,33 +26,43 @@ class Sessions:
             return True
         return self._shared is not None and name.isalnum() and (self._shared / name).exists()
 
+    def replayed(self, name: str) -> str:
+        """The frozen session whose set this one is served; empty: none, or another process knows of none."""
+        if name in self._names or self._shared is None or not name.isalnum():
+            return self._names.get(name, "")
+        try:
+            return (self._shared / name).read_text()
+        except OSError:
+            return ""
+
     @contextmanager
-    def open(self, name: str) -> Iterator[None]:
+    def open(self, name: str, replays: str = "") -> Iterator[None]:
         """The session lasts as long as the context. Raises ServerEnding, StoreFailure, BadRequest for a name that is
         none."""
         if self._ending:
             raise ServerEnding("this server is about to end")
         if not (name.isascii() and name.isalnum()) or name in self._names:
             raise BadRequest("a session's name is 1 to 64 letters and digits, and nobody else's")
-        self._tell(name)
-        self._names.add(name)
+        self._tell(name, replays)
+        self._names[name] = replays
         self._opened.set()
         self._empty.clear()
         try:
             yield
         finally:
-            self._names.discard(name)
+            self._names.pop(name, None)
             if self._shared is not None:
                 (self._shared / name).unlink(missing_ok=True)
             if not self._names:
                 self._empty.set()
 
-    def _tell(self, name: str) -> None:
+    def _tell(self, name: str, replays: str) -> None:
         """Raises StoreFailure."""
         try:
             if self._shared is not None:
                 self._shared.mkdir(mode=0o700, exist_ok=True)
                 (self._shared / name).touch(mode=0o600)
+                (self._shared / name).write_text(replays)
         except OSError as error:
             raise StoreFailure(f"a session cannot be written down: {error.strerror}") from error
 

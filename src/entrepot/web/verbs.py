@@ -13,7 +13,7 @@ from entrepot.web.answers import Explanation, Stats
 from entrepot.web.api import Call, Parameter, Route
 from entrepot.web.control import Verb, text_argument
 from entrepot.web.mirror_routes import MirrorRoutes
-from entrepot.web.sessions import Sessions
+from entrepot.web.session_routes import SessionRoutes
 
 Arguments = Mapping[str, object]
 
@@ -26,14 +26,14 @@ class Verbs:
         inspection: Inspection,
         fills: Fills,
         explainer: Explainer,
-        sessions: Sessions,
         mirroring: MirrorRoutes,
+        recorded: SessionRoutes,
         metrics: Callable[[], bytes],
         about: Mapping[str, object],
         settling: float,
     ) -> None:
         """`about` is what `ping` tells; `settling`: seconds until every worker's counts are seen."""
-        self._operations, self._inspection, self._sessions = operations, inspection, sessions
+        self._operations, self._inspection, self._recorded = operations, inspection, recorded
         self._fills, self._explainer, self._mirroring = fills, explainer, mirroring
         self._metrics, self._about, self._settling = metrics, about, settling
 
@@ -47,7 +47,6 @@ class Verbs:
             "forget": self._forget,
             "accept": self._accept,
             "offered": self._offered,
-            "open-session": self._open_session,
             "session": self._session,
             "inspect": self._inspect,
             "reach": self._reach,
@@ -57,6 +56,7 @@ class Verbs:
             "clear-fill": self._clear_fill,
             "clear-failed-fills": self._clear_failed_fills,
             **self._mirroring.table(),
+            **self._recorded.table(),
         }
 
     def routes(self) -> tuple[Route, ...]:
@@ -80,6 +80,7 @@ class Verbs:
                 summary="Say why a package or path is answered as it is.",
             ),
             *self._mirroring.routes(),
+            *self._recorded.routes(),
         )
 
     async def _told_explanation(self, call: Call) -> object:
@@ -118,11 +119,6 @@ class Verbs:
     async def _offered(self, arguments: Arguments, connection: ExitStack) -> object:
         """The digest of the bytes that upstream has under the name now."""
         return await self._inspection.offered(*self._operations.find_file(text_argument(arguments, "target")))
-
-    async def _open_session(self, arguments: Arguments, connection: ExitStack) -> object:
-        """The session lasts as long as the connection, so it ends with its user however that ends."""
-        connection.enter_context(self._sessions.open(text_argument(arguments, "name")))
-        return self._about
 
     async def _session(self, arguments: Arguments, connection: ExitStack) -> object:
         """What was booked to a session so far, by repository."""

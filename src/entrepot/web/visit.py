@@ -30,6 +30,8 @@ class Visit:
     principal: Principal | None = None
     """Who asks; None: no token is configured, and nobody has to be anybody."""
     mounted: Mounted | None = None
+    resource: Resource | None = None
+    """What is asked for, once that is known."""
     started: float = 0.0
     """When the answer's head was sent, on the clock of `began`; 0: not yet."""
     status: int = 0

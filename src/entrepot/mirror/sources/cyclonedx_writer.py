@@ -4,10 +4,10 @@ A version of a package is one component, however many of its files were served: 
 count components. Its files are components of type `file` within it, each with its digests.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -42,8 +42,17 @@ class ServedPackage:
     files: tuple[ServedFile, ...]
 
 
-def write_bill(packages: Iterable[ServedPackage], *, serial: UUID, at: datetime, subject: str = "") -> bytes:
-    """The same input gives the same bytes. `at` has a zone. `subject`: a name for what used all this; empty: none."""
+def write_bill(
+    packages: Iterable[ServedPackage],
+    *,
+    serial: UUID,
+    at: datetime,
+    subject: str = "",
+    properties: Sequence[tuple[str, str]] = (),
+    aggregate: Literal["complete", "incomplete", ""] = "",
+) -> bytes:
+    """The same input gives the same bytes. `at` has a zone. `subject`: a name for what used all this; empty: none.
+    `properties`: names and values of the bill as a whole. `aggregate`: whether it names all that the subject used."""
     ordered = sorted(packages, key=lambda one: (str(one.purl), one.repository))
     metadata: _Json = {
         "timestamp": at.isoformat(timespec="seconds"),
@@ -51,7 +60,7 @@ def write_bill(packages: Iterable[ServedPackage], *, serial: UUID, at: datetime,
     }
     if subject:
         metadata["component"] = {"type": "application", "bom-ref": "subject", "name": subject}
-    bill = {
+    bill: _Json = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -60,6 +69,10 @@ def write_bill(packages: Iterable[ServedPackage], *, serial: UUID, at: datetime,
         "metadata": metadata,
         "components": [_component_of(package) for package in ordered],
     }
+    if aggregate:
+        bill["compositions"] = [{"aggregate": aggregate, "assemblies": ["subject"] if subject else []}]
+    if properties:
+        bill["properties"] = [{"name": name, "value": value} for name, value in properties]
     return msgspec.json.format(msgspec.json.encode(bill), indent=2) + b"\n"
 
 

@@ -1,0 +1,1 @@
+"""What builds were served: told as bills of materials, and served again."""
