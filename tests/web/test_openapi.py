@@ -105,6 +105,7 @@ Operation = tuple[str, str]
 """Method and path, as the document has them."""
 
 JOB = "/api/mirror/{id}"
+SESSION = "/api/sessions/{id}"
 CALLS: dict[Operation, tuple[str, object]] = {
     ("get", "/api/stats"): ("boss", None),
     ("get", "/api/explain"): ("boss", None),
@@ -115,6 +116,11 @@ CALLS: dict[Operation, tuple[str, object]] = {
     ("post", f"{JOB}/retry"): ("ci", {}),
     ("post", f"{JOB}/resume"): ("ci", {}),
     ("delete", JOB): ("ci", None),
+    ("post", "/api/sessions"): ("ci", {"name": "nightly build"}),
+    ("get", SESSION): ("boss", None),
+    ("get", f"{SESSION}/sbom"): ("boss", None),
+    ("post", f"{SESSION}/freeze"): ("ci", {}),
+    ("delete", SESSION): ("ci", None),
 }
 """Which token asks, and what it sends. A route that is not here is shown by nothing: add it."""
 
@@ -137,9 +143,12 @@ def test_the_servers_own_document_is_valid_and_tells_every_route(served: Served,
 
 def test_what_the_server_answers_is_what_the_document_says(served: Served, document: dict[str, Any]) -> None:
     job = served.ended(served.begin("ci", purls=["pkg:npm/left@1.0.0", "pkg:npm/left@9.9.9"]), "ci")["id"]
+    session = served.ask("POST", "/api/sessions", "ci", {}).body["id"]
     statuses: dict[Operation, int] = {}
     for (method, path), (token, body) in CALLS.items():
-        target = path.format(id=job) + ("?target=npm/left" if path == "/api/explain" else "")
+        target = path.format(id=session if path.startswith(SESSION) else job) + (
+            "?target=npm/left" if path == "/api/explain" else ""
+        )
         reply = served.ask(method.upper(), target, token, body)
         operation = document["paths"][path][method]
         shown = operation["responses"].get(str(reply.status), document["components"]["responses"]["Error"])

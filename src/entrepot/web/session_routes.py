@@ -54,6 +54,13 @@ class FrozenSession(RecordedSession, kw_only=True, forbid_unknown_fields=True):
     missing: list[str]
 
 
+class CycloneDx(msgspec.Struct, kw_only=True, rename="camel"):
+    """A bill of materials in CycloneDX: its own schema says all that is in it."""
+
+    bom_format: str
+    spec_version: str
+
+
 class Dropped(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The session is forgotten, and what it kept may be evicted."""
 
@@ -77,7 +84,7 @@ class SessionRoutes:
                 summary="Open a session: what is served in it is written down.",
             ),
             _route("GET", "", "read", self._show, RecordedSession, "Show a session and how much was served in it."),
-            _route("GET", "/sbom", "read", self._bill, None, "Tell what a session was served, as CycloneDX."),
+            _route("GET", "/sbom", "read", self._bill, CycloneDx, "Tell what a session was served, as CycloneDX."),
             _route(
                 "POST", "/freeze", "trigger", self._freeze, FrozenSession, "Have a session serve what it was served."
             ),
