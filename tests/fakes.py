@@ -13,7 +13,7 @@ from entrepot.contracts.fetcher import Ask, UpstreamReply
 from entrepot.errors import BodyCut, EntrepotError, StoreFailure
 from entrepot.model.entry import Blob, Entry, Remembered
 from entrepot.model.headers import Headers
-from entrepot.model.resource import edition_key
+from entrepot.model.resource import edition_key, edition_of
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -115,8 +115,24 @@ class MemoryCatalog:
         current = [one for one in found if one.repository == repository and one.snapshot == root and not one.aside_at]
         return [one for one in current if one.key != root]
 
+    def groups_of(self, repository: str) -> list[Published]:
+        found = self._read().generations
+        return [found[name] for name in sorted(found) if name[0] == repository]
+
+    def former_roots(self, repository: str, root: str) -> list[Entry]:
+        found = [one for (name, _), one in self._read().entries.items() if name == repository and one.snapshot == root]
+        kept = [one for one in found if one.key.startswith(f"{root} @")]
+        return sorted(kept, key=lambda one: edition_of(one.key), reverse=True)
+
     async def publish(self, generation: Published, root: Entry, blob: Blob, members: Iterable[Entry]) -> None:
         rows, news = await self._write(), list(members)
+        last = rows.generations.get((generation.repository, generation.root))
+        old = rows.entries.get((generation.repository, generation.root))
+        if last is not None and old is not None and old.sha256 == last.sha256 and last.number == generation.number - 1:
+            aside = edition_key(old.key, last.number)
+            rows.entries[old.repository, aside] = replace(
+                old, key=aside, stored_at=last.published_at, aside_at=generation.published_at
+            )
         for one in self.members_of(generation.repository, generation.root):
             del rows.entries[one.repository, one.key]
             aside = edition_key(one.key, generation.number - 1)
@@ -129,9 +145,10 @@ class MemoryCatalog:
         rows.entries[root.repository, root.key] = root
         rows.generations[generation.repository, generation.root] = generation
 
-    async def delete_aside(self, before: datetime) -> list[str]:
+    async def delete_aside(self, before: datetime, kept: Mapping[str, datetime] | None = None) -> list[str]:
         rows = await self._write()
-        gone = {name: one for name, one in rows.entries.items() if one.aside_at is not None and one.aside_at < before}
+        ends = {name: (kept or {}).get(name[0], before) for name in rows.entries}
+        gone = {name: one for name, one in rows.entries.items() if one.aside_at and one.aside_at < ends[name]}
         for name in gone:
             del rows.entries[name]
         return [one.sha256 for one in gone.values() if one.sha256]

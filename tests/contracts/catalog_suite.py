@@ -170,6 +170,27 @@ class CatalogSuite:
         assert body_at(catalog, edition_key("repodata/a", 0)) is None
         assert body_at(catalog, "repodata/a") == sha256_of("two")
 
+    async def test_what_is_kept_longer_than_the_rest_is_told_by_repository(self, catalog: Catalog) -> None:
+        await put_member(catalog, "repodata/a", "one")
+        await publish(catalog, 1, at=NOON)
+        assert await catalog.delete_aside(LATER, {"pypi": NOON}) == []
+        assert await catalog.delete_aside(NOON, {"pypi": LATER}) == [sha256_of("one")]
+
+    async def test_roots_of_earlier_generations_are_kept(self, catalog: Catalog) -> None:
+        await publish(catalog, 1, at=NOON)
+        assert catalog.former_roots("pypi", ROOT) == []
+        await publish(catalog, 2, at=LATER)
+        await publish(catalog, 3, at=LATER + timedelta(hours=1))
+        for _ in range(2):
+            kept = catalog.former_roots("pypi", ROOT)
+            assert [one.key for one in kept] == [edition_key(ROOT, 2), edition_key(ROOT, 1)]
+            assert [one.stored_at for one in kept] == [LATER, NOON]
+            assert [one.sha256 for one in kept] == [sha256_of("root 2"), sha256_of("root 1")]
+            assert [(one.root, one.number) for one in catalog.groups_of("pypi")] == [(ROOT, 3)]
+            assert catalog.groups_of("npm") == []
+            await catalog.flush()
+        assert set(await catalog.delete_aside(LATER + timedelta(seconds=1))) == {sha256_of("root 1")}
+
     async def test_an_empty_catalog_knows_nothing(self, catalog: Catalog) -> None:
         assert catalog.find_entry("pypi", "simple/flask/") is None
         assert catalog.find_blob(sha256_of("body")) is None

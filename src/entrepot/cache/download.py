@@ -10,7 +10,7 @@ from entrepot.cache.fields import freshened, kept_fields
 from entrepot.cache.flight import Flight, Head
 from entrepot.cache.freshness import storable
 from entrepot.cache.noting import note_down
-from entrepot.cache.order import Kit, Order
+from entrepot.cache.order import OVERTAKINGS, Kit, Order, Superseded
 from entrepot.cache.soundness import hash_of
 from entrepot.contracts.board import Claim
 from entrepot.contracts.fetcher import UpstreamReply
@@ -21,11 +21,15 @@ from entrepot.errors import (
     NotStorable,
     StoreFailure,
     Unreachable,
+    UpstreamFailure,
     UpstreamTimeout,
 )
 from entrepot.model.entry import Blob, Entry, Remembered
 from entrepot.model.headers import Headers
 from entrepot.model.resource import Kind
+
+OVERTAKING_SECONDS = 0.2
+"""Before upstream is asked again for what it was just replacing; after each time a bit longer."""
 
 _log = logging.getLogger("entrepot")
 
@@ -48,12 +52,24 @@ class Download:
             return False
         try:
             return await self._receive(reply, store_first=self._order.store_first)
+        except Superseded as reason:
+            return await self._overtake(reason)
         except BadContent:
             if self._flight.released or self._flight.spilling or self._order.store_first:
                 raise
         # Nothing left the house yet: a cache on the way may have been at fault, so it is asked around, once.
         reply = await self._asking.open(no_cache=True)
         return await self._receive(reply, store_first=True)
+
+    async def _overtake(self, reason: Superseded) -> bool:
+        """Once more, until what came is not yet replaced when all that goes with it is here."""
+        for attempt in range(1, OVERTAKINGS + 1):
+            await asyncio.sleep(OVERTAKING_SECONDS * attempt)
+            try:
+                return await self._receive(await self._asking.open(no_cache=True), store_first=True)
+            except Superseded as error:
+                reason = error
+        raise UpstreamFailure(f"{self._order.subject}: upstream published something else each time: {reason}")
 
     async def take_over(self) -> None:
         """Bring the rest of what another process began and cannot go on with, for the readers that are here."""

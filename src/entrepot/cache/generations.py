@@ -1,28 +1,46 @@
 """New generations of groups: the members are brought before their root is published, in one transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from entrepot.cache.documents import Documents
+from entrepot.cache.facts import FileFact
 from entrepot.cache.flights import Flights
 from entrepot.cache.judging import opened
-from entrepot.cache.order import Kit, Order
+from entrepot.cache.order import OVERTAKINGS, Kit, Order, Superseded
 from entrepot.cache.ordering import Orders
 from entrepot.cache.repository import Repository
+from entrepot.cache.rosters import Roster, Rosters, fact_of
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.catalog import Published
-from entrepot.errors import Absent, EntrepotError, PolicyError, StoreFailure, UpstreamBusy, UpstreamFailure
+from entrepot.contracts.ecosystem import Member
+from entrepot.errors import (
+    Absent,
+    BadContent,
+    EntrepotError,
+    PolicyError,
+    StoreFailure,
+    UpstreamBusy,
+    UpstreamFailure,
+)
 from entrepot.model.entry import Blob, Entry
+from entrepot.model.headers import Headers
 from entrepot.model.release import Document
-from entrepot.model.resource import Request, Resource, edition_key
+from entrepot.model.resource import Kind, Request, Resource, edition_key
 
 MEMBERS_AT_ONCE = 4
+LOOKED_UP_AT_ONCE = 200
+"""Of what a root names: so many are looked up before others get their turn."""
+_OF_BYTES = ("last-modified", "etag", "content-length")
 
 
 class Generations:
-    def __init__(self, kit: Kit, flights: Flights, orders: Orders) -> None:
-        self._kit, self._flights, self._orders = kit, flights, orders
+    def __init__(self, kit: Kit, flights: Flights, documents: Documents, orders: Orders) -> None:
+        self._kit, self._flights, self._documents, self._orders = kit, flights, documents, orders
+        self.rosters = Rosters(documents)
 
     def current(self, repository: Repository, root: str) -> Published | None:
         """None also while the catalog is out of order."""
@@ -43,53 +61,126 @@ class Generations:
             return None
         return found if isinstance(found, Resource) else None
 
-    def order(self, order: Order) -> Order:
+    async def roster(self, repository: Repository, root: str, number: int) -> Roster | None:
+        """What the root of a generation names; None where that root is not held. Raises UnreadableIndex."""
+        resource = self.resource_at(repository, root)
+        if resource is None:
+            return None
+        if number != self.number(repository, root):
+            resource = replace(resource, edition=number)
+        return await self.rosters.find(repository, resource, self._documents.find_entry(repository, resource))
+
+    async def order(self, order: Order) -> Order:
         """The order for a root or a member, so that what comes goes where it belongs."""
         resource = order.resource
-        if not resource.snapshot or resource.edition or not order.repository.rules.keep:
+        if not resource.snapshot or not order.repository.rules.keep or (resource.is_root and resource.edition):
             return order
         if resource.is_root:
             renewal = _Renewal(self, order)
             return replace(order, examine=renewal.bring, put=renewal.publish)
-        number = self.number(order.repository, resource.snapshot)
+        number = resource.edition or self.number(order.repository, resource.snapshot)
+        roster = await self.roster(order.repository.plain, resource.snapshot, number)
 
         async def put(entry: Entry, blob: Blob) -> None:
             await self._put_member(order.repository, number, entry, blob)
 
         # A 304 could speak of another generation's bytes than those that it would vouch for.
-        return replace(order, conditional=False, put=put)
+        fact = roster.fact_of(resource.key) if roster is not None else None
+        return replace(order, conditional=False, put=put, fact=fact)
 
     async def _put_member(self, repository: Repository, number: int, entry: Entry, blob: Blob) -> None:
         """Into the generation that was current when it was asked for."""
-        if self.number(repository, entry.snapshot) != number:
+        if entry.aside_at is None and self.number(repository, entry.snapshot) != number:
             entry = replace(entry, key=edition_key(entry.key, number), aside_at=self._kit.clock.now())
         await self._kit.catalog.put_stored(entry, blob, remember=False)
 
-    async def bring(self, repository: Repository, root: str, number: int) -> list[Entry]:
-        """The members that the next generation will have, set aside under its number. Raises what one of them lacks."""
-        members = self._kit.catalog.members_of(repository.name, root)
+    # --- bringing a generation --------------------------------------------------------------------------------------
+
+    async def bring(
+        self, repository: Repository, root: str, number: int, roster: Roster, *, settled: bool
+    ) -> list[Entry]:
+        """The members that the next generation will have, set aside under its number. Raises what one of them lacks,
+        and Superseded where upstream has other bytes than the root names, or none although that is not `settled`."""
+        before = await self.roster(repository, root, number - 1) if number > 1 else None
+        named = await self._held(repository, before, roster) if before is not None else []
+        loose = [
+            self._bring_loose(repository, one, number)
+            for one in self._kit.catalog.members_of(repository.name, root)
+            if one.gone_at is None and not _is_named(one.key, before, roster)
+        ]
         turns = asyncio.Semaphore(MEMBERS_AT_ONCE)
 
-        async def bring(member: Entry) -> Entry | None:
+        async def taking_turns(work: Coroutine[Any, Any, Entry | None]) -> Entry | None:
             async with turns:
-                return await self._bring_member(repository.plain, member, number)
+                return await work
 
-        found: Sequence[Entry | BaseException | None] = await asyncio.gather(
-            *(bring(member) for member in members if member.gone_at is None), return_exceptions=True
+        work = [*loose, *(self._bring_named(repository, one, held, number, settled) for one, held in named)]
+        found = await asyncio.gather(*map(taking_turns, work), return_exceptions=True)
+        return [one for one in _sound(found, f"{repository.name}/{root}") if one.aside_at is not None]
+
+    async def _held(self, repository: Repository, before: Roster, roster: Roster) -> list[tuple[Member, Entry]]:
+        """What the new root names, of those roles whose file was held; each with that file."""
+        found = []
+        for count, (role, member) in enumerate(before.by_role.items()):
+            if count % LOOKED_UP_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            entry = self._documents.find_entry(repository, member.resource)
+            if entry is not None and entry.gone_at is None and role in roster.by_role:
+                found.append((roster.by_role[role], entry))
+        return found
+
+    async def _bring_named(
+        self, repository: Repository, member: Member, held: Entry, number: int, settled: bool
+    ) -> Entry | None:
+        """None: configuration refuses it, or upstream does not have what it names. Raises Superseded."""
+        resource = member.resource
+        if resource.kind is not Kind.ARTIFACT:
+            resource = replace(resource, edition=number)
+        elif known := self._documents.find_sound(repository, resource):
+            return known
+        stored = await self._adopt(repository, member, resource, held)
+        if stored is not None:
+            return stored
+        absent = Superseded(member.role)
+        for plainly in (False, True) if member.also is not None else (False,):
+            try:
+                return await self._fetch(repository, resource, fact_of(member, plainly=plainly))
+            except Absent as error:
+                absent = Superseded(str(error))
+            except PolicyError:
+                return None
+            except BadContent as error:
+                raise Superseded(str(error)) from error
+        if not settled:
+            raise absent
+        return None
+
+    async def _adopt(self, repository: Repository, member: Member, resource: Resource, held: Entry) -> Entry | None:
+        """The member made of bytes that are here already; None where they are not."""
+        sha256 = member.digest.value if member.digest.algorithm == "sha256" else ""
+        blob = self._kit.catalog.find_blob(sha256) if sha256 else None
+        now: datetime = self._kit.clock.now()
+        entry = replace(
+            held, key=resource.stored_key, sha256=sha256, validated_at=now, failures=0, next_check_at=None, expired=False
         )
-        for one in found:
-            if isinstance(one, EntrepotError) and not isinstance(one, StoreFailure):
-                # Not as it is: what is wrong with a member says nothing of the root.
-                subject, reason = f"{repository.name}/{root}", f"not published without its members: {one}"
-                wait = one.retry_after
-                busy = UpstreamBusy(subject, wait, reason) if wait is not None else None
-                raise (busy or UpstreamFailure(f"{subject}: {reason}")) from one
-            if isinstance(one, BaseException):
-                raise one
-        return [one for one in found if isinstance(one, Entry)]
+        if blob is None or not self._documents.is_sound(entry):
+            return None
+        if held.sha256 != sha256:
+            headers = Headers(field for field in held.headers if field[0] not in _OF_BYTES)
+            entry = replace(entry, size_bytes=blob.size_bytes, headers=headers, stored_at=now, published=True)
+        entry = replace(entry, snapshot=resource.snapshot, aside_at=now if resource.edition else None)
+        await self._kit.catalog.put_stored(entry, blob, remember=False)
+        return entry
 
-    async def _bring_member(self, repository: Repository, member: Entry, number: int) -> Entry | None:
-        """None: the next generation has no such member."""
+    async def _fetch(self, repository: Repository, resource: Resource, fact: FileFact) -> Entry:
+        case = opened(self._kit.fetcher, repository, resource)
+        order = await self._orders.make(case.repository, case.resource, None, None)
+        # What is named is nothing without its root: not to be found here by another flight that began before.
+        flight, _ = self._flights.launch(replace(order, fact=fact, learn=None, seen=self._kit.clock.now()))
+        return await asyncio.shield(flight.stored)
+
+    async def _bring_loose(self, repository: Repository, member: Entry, number: int) -> Entry | None:
+        """One that no root names, as upstream has it now. None: the next generation has no such member."""
         resource = self.resource_at(repository, member.key)
         if resource is None or resource.snapshot != member.snapshot:
             return None
@@ -108,6 +199,8 @@ class Generations:
         except (Absent, PolicyError):
             return None
 
+    # --- publishing it ----------------------------------------------------------------------------------------------
+
     async def publish(self, order: Order, entry: Entry, blob: Blob, members: Sequence[Entry]) -> None:
         current = self.current(order.repository, entry.key)
         generation = Published(
@@ -124,19 +217,44 @@ class Generations:
         await self._kit.catalog.put_stored(entry, blob, remember=False)
 
 
+def _is_named(key: str, before: Roster | None, roster: Roster) -> bool:
+    return key in roster.by_key or (before is not None and key in before.by_key)
+
+
+def _sound(found: Sequence[Entry | BaseException | None], subject: str) -> list[Entry]:
+    """Those that came. Raises what is wrong with the others."""
+    superseded = next((one for one in found if isinstance(one, Superseded)), None)
+    if superseded is not None:
+        raise superseded
+    for one in found:
+        if isinstance(one, EntrepotError) and not isinstance(one, StoreFailure):
+            # Not as it is: what is wrong with a member says nothing of the root.
+            reason = f"not published without its members: {one}"
+            wait = one.retry_after
+            busy = UpstreamBusy(subject, wait, reason) if wait is not None else None
+            raise (busy or UpstreamFailure(f"{subject}: {reason}")) from one
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in found if isinstance(one, Entry)]
+
+
 class _Renewal:
     """One download of a root."""
 
     def __init__(self, generations: Generations, order: Order) -> None:
         self._generations, self._order = generations, order
         self._members: list[Entry] = []
+        self._attempts = 0
 
     async def bring(self, blob: OpenBlob, document: Document) -> None:
         """Before the new root leaves. Raises what makes it impossible to publish it."""
         repository, root = self._order.repository, self._order.resource.key
         if not self._is_current(blob.sha256):
-            number = self._generations.number(repository, root) + 1
-            self._members = await self._generations.bring(repository, root, number)
+            plain, number = repository.plain, self._generations.number(repository, root) + 1
+            roster = await self._generations.rosters.read(plain, root, blob.sha256, blob.size_bytes, document)
+            self._attempts += 1
+            settled = self._attempts > OVERTAKINGS
+            self._members = await self._generations.bring(plain, root, number, roster, settled=settled)
 
     async def publish(self, entry: Entry, blob: Blob) -> None:
         if self._is_current(entry.sha256):

@@ -28,11 +28,11 @@ class Groups:
     def __init__(self, kit: Kit, flights: Flights, documents: Documents, standing: Standing, orders: Orders) -> None:
         self._kit, self._flights, self._documents, self._standing = kit, flights, documents, standing
         self._orders = orders
-        self._generations = Generations(kit, flights, orders)
+        self._generations = Generations(kit, flights, documents, orders)
         self._readings = kit.readings
 
     async def order(self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None) -> Order:
-        return self._generations.order(await self._orders.make(repository, resource, entry, seen))
+        return await self._generations.order(await self._orders.make(repository, resource, entry, seen))
 
     # --- members ----------------------------------------------------------------------------------------------------
 

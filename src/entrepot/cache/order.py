@@ -74,6 +74,14 @@ class Order:
         return f"{self.repository.name}/{self.resource.key}"
 
 
+OVERTAKINGS = 4
+"""How often a root is asked for again because its members were replaced while they were brought."""
+
+
+class Superseded(Exception):
+    """Upstream has published something newer than the root that just came: it is asked for once more."""
+
+
 def all_identities(fetcher: Fetcher, repository: Repository) -> str:
     """Of every upstream that had to say 404 before something counts as absent."""
     return " ".join(fetcher.identity(name) for name in repository.upstreams)

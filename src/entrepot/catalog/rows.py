@@ -54,6 +54,8 @@ FIND_SIGHTINGS = "SELECT place, version, first_seen FROM sightings WHERE reposit
 FIND_GENERATION = (
     "SELECT repository, root, number, sha256, published_at FROM generations WHERE repository = ? AND root = ?"
 )
+FIND_GROUPS = "SELECT repository, root, number, sha256, published_at FROM generations WHERE repository = ?"
+FIND_EDITIONS = f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE repository = ? AND key >= ? AND key < ?"
 _CURRENT_MEMBERS = "repository = ?1 AND snapshot = ?2 AND snapshot <> '' AND aside_at IS NULL AND key <> ?2"
 FIND_MEMBERS = f"SELECT {_ENTRY_COLUMNS} FROM entries WHERE {_CURRENT_MEMBERS} ORDER BY key"
 FIND_READING = "SELECT read_at FROM readings WHERE repository = ? AND place = ?"
@@ -122,7 +124,10 @@ _CLEAR_FOR_MEMBERS = (
     f"DELETE FROM entries WHERE repository = ?1 AND key IN (SELECT key || ?3 FROM entries WHERE {_CURRENT_MEMBERS})"
 )
 _SET_MEMBERS_ASIDE = f"UPDATE entries SET key = key || ?3, aside_at = ?4 WHERE {_CURRENT_MEMBERS}"
-_DELETE_ASIDE = "DELETE FROM entries WHERE aside_at < ? RETURNING sha256"
+_DELETE_ASIDE = (
+    "DELETE FROM entries WHERE aside_at < ?1 AND repository NOT IN (SELECT value FROM json_each(?2)) RETURNING sha256"
+)
+_DELETE_ASIDE_IN = "DELETE FROM entries WHERE aside_at < ? AND repository = ? RETURNING sha256"
 _LOOSE_ABSENCES = (
     "sha256 = x'' AND NOT EXISTS"
     " (SELECT 1 FROM pins WHERE pins.repository = entries.repository AND pins.key = entries.key)"
@@ -329,8 +334,11 @@ def put_generation(generation: Published) -> Statement:
     )
 
 
-def delete_aside(before: datetime) -> Statement:
-    return _DELETE_ASIDE, (microseconds_of(before),)
+def delete_aside(before: datetime, kept: Mapping[str, datetime]) -> list[Statement]:
+    return [
+        (_DELETE_ASIDE, (microseconds_of(before), msgspec.json.encode([*kept]).decode())),
+        *((_DELETE_ASIDE_IN, (microseconds_of(moment), name)) for name, moment in kept.items()),
+    ]
 
 
 def delete_absences(before: datetime, most: int) -> Statement:

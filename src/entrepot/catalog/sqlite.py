@@ -21,7 +21,7 @@ from entrepot.contracts.catalog import Derived, OriginState, Published, Sighting
 from entrepot.contracts.clock import Clock
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry, Remembered
-from entrepot.model.resource import edition_key
+from entrepot.model.resource import edition_key, edition_of
 
 _PAGE_OF_ENTRIES = 500
 # What a reader may wait while another process opens, closes or repairs the log; nothing else makes it wait.
@@ -165,6 +165,19 @@ class SqliteCatalog:
         found |= {key: entry for (name, key), entry in self._entries.items() if name == repository}
         members = (entry for entry in found.values() if entry is not None and entry.snapshot == root)
         return sorted((one for one in members if one.aside_at is None and one.key != root), key=lambda one: one.key)
+
+    def groups_of(self, repository: str) -> list[Published]:
+        found = {one.root: one for one in map(rows.generation_of, self.read(rows.FIND_GROUPS, (repository,)))}
+        found |= {root: one for (name, root), one in self._generations.items() if name == repository}
+        return [found[root] for root in sorted(found)]
+
+    def former_roots(self, repository: str, root: str) -> list[Entry]:
+        start, end = f"{root} @", f"{root} A"  # The character behind "@".
+        stored = map(rows.entry_of, self.read(rows.FIND_EDITIONS, (repository, start, end)))
+        found: dict[str, Entry | None] = {entry.key: entry for entry in stored if not self._dropped.get(entry.sha256)}
+        found |= {key: one for (name, key), one in self._entries.items() if name == repository and start <= key < end}
+        kept = [one for one in found.values() if one is not None and one.snapshot == root]
+        return sorted(kept, key=lambda one: edition_of(one.key), reverse=True)
 
     def _sightings_of(self, repository: str, seen: _Seen) -> dict[str, Sighting]:
         readings = {place: self._reading(repository, place) for place in {place for place, _ in seen}}
@@ -317,11 +330,13 @@ class SqliteCatalog:
     async def publish(self, generation: Published, root: Entry, blob: Blob, members: Iterable[Entry]) -> None:
         before = self.members_of(generation.repository, generation.root)
         news, suffix = list(members), edition_key("", generation.number)
+        former = self._former(generation)
         current = [root, *(replace(one, key=one.key.removesuffix(suffix), aside_at=None) for one in news)]
         write, done = self._submit(
             [
                 rows.put_blob(blob, self._clock.timestamp()),
                 *rows.set_members_aside(generation),
+                *(rows.put_entry(one) for one in former),
                 *(rows.delete_entry(generation.repository, one.key) for one in news),
                 *(rows.put_entry(one) for one in current),
                 rows.put_generation(generation),
@@ -329,6 +344,8 @@ class SqliteCatalog:
         )
         self._blobs.cover(blob.sha256, blob, write)
         self._generations.cover((generation.repository, generation.root), generation, write)
+        for one in former:
+            self._entries.cover((one.repository, one.key), one, write)
         for one in before:
             aside = edition_key(one.key, generation.number - 1)
             self._entries.cover((one.repository, one.key), None, write)
@@ -340,8 +357,17 @@ class SqliteCatalog:
             self._entries.cover((one.repository, one.key), one, write)
         await done
 
-    async def delete_aside(self, before: datetime) -> list[str]:
-        return [sha256.hex() for (sha256,) in await self.write(rows.delete_aside(before)) if sha256]
+    def _former(self, generation: Published) -> list[Entry]:
+        """The root that this generation takes the place of, as it is kept."""
+        last = self.generation_of(generation.repository, generation.root)
+        root = self.find_entry(generation.repository, generation.root)
+        if last is None or root is None or root.sha256 != last.sha256 or last.number != generation.number - 1:
+            return []
+        key = edition_key(root.key, last.number)
+        return [replace(root, key=key, stored_at=last.published_at, aside_at=generation.published_at)]
+
+    async def delete_aside(self, before: datetime, kept: Mapping[str, datetime] | None = None) -> list[str]:
+        return [sha256.hex() for (sha256,) in await self.write(*rows.delete_aside(before, kept or {})) if sha256]
 
     async def delete_absences(self, before: datetime, most: int) -> None:
         _, done = self._submit([rows.delete_absences(before, most)])

@@ -104,6 +104,13 @@ class Catalog(Protocol):
     def members_of(self, repository: str, root: str) -> list[Entry]:
         """The entries of the current generation without its root, in key order."""
 
+    def groups_of(self, repository: str) -> list[Published]:
+        """What is current of all groups, in the order of their roots' keys."""
+
+    def former_roots(self, repository: str, root: str) -> list[Entry]:
+        """The roots of earlier generations that are still kept, under their edition's keys, the latest first.
+        `stored_at` is when the generation was published."""
+
     async def put_stored(self, entry: Entry, blob: Blob, remember: bool) -> None:
         """A committed blob and the entry that serves it, in one transaction; with `remember` its digest is
         remembered unless one is."""
@@ -136,11 +143,12 @@ class Catalog(Protocol):
     async def delete_entries(self, repository: str, keys: Iterable[str]) -> None: ...
 
     async def publish(self, generation: Published, root: Entry, blob: Blob, members: Iterable[Entry]) -> None:
-        """In one transaction: what was current of the group, but the root, is set aside under the number before; the
-        root and the members, which were set aside under this number, are current."""
+        """In one transaction: what was current of the group is set aside under the number before; the root and the
+        members, which were set aside under this number, are current."""
 
-    async def delete_aside(self, before: datetime) -> list[str]:
-        """Entries that were set aside before a time; the digests of the blobs that they were made of."""
+    async def delete_aside(self, before: datetime, kept: Mapping[str, datetime] | None = None) -> list[str]:
+        """Entries that were set aside before a time, which for the repositories in `kept` is the one told there; the
+        digests of the blobs that they were made of."""
 
     async def delete_absences(self, before: datetime, most: int) -> None:
         """Stored 404s that were said before a time, and the oldest of those that are more than `most`; pinned ones

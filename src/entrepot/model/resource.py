@@ -121,3 +121,9 @@ class Resource:
 def edition_key(key: str, number: int) -> str:
     """Where an entry is that belongs to a generation which is not the current one."""
     return f"{key} @{number}"
+
+
+def edition_of(key: str) -> int:
+    """The number of the generation that `edition_key` made this key for; 0 for any other."""
+    number = key.rpartition(" @")[2] if " @" in key else ""
+    return int(number) if number.isascii() and number.isdigit() else 0
