@@ -17,7 +17,9 @@ import msgspec
 from entrepot.cli.context import load_settings
 from entrepot.cli.control import Control, Refusal
 from entrepot.cli.counts import Counts, read_session
+from entrepot.cli.handing import CannotRead
 from entrepot.cli.ownership import holder_of
+from entrepot.cli.recording import Bill, read_bill
 from entrepot.config.load import data_directory
 from entrepot.contracts.ecosystem import Client, Lockfile
 from entrepot.ecosystems import find_ecosystems
@@ -44,11 +46,18 @@ class _About(msgspec.Struct, kw_only=True):
     """Name to ecosystem."""
 
 
+class _Frozen(msgspec.Struct, kw_only=True):
+    id: str
+    missing: list[str]
+
+
 class Session:
     """Open while its context is; a server that was started for it ends with the last session."""
 
-    def __init__(self, config: Path | None, data: Path | None) -> None:
-        """Raises ConfigError."""
+    def __init__(self, config: Path | None, data: Path | None, *, what: str = "", replay: str = "") -> None:
+        """`what`: the command, for people; `replay`: the session, or the bill of one, that is to be served again.
+        Raises ConfigError."""
+        self._what, self._replay = what, replay
         loaded = load_settings(config, {"storage.directory": str(data)} if data else {})
         self._server = PrivateServer(config, data_directory(loaded.settings, os.environ))
         self._name = secrets.token_hex(NAME_BYTES)
@@ -79,6 +88,10 @@ class Session:
         return [one for ecosystem in self._ecosystems.values() for one in ecosystem.lockfiles]
 
     @property
+    def name(self) -> str:
+        return self._name
+
+    @property
     def mark(self) -> str:
         """What no file can hold that was not written in this session."""
         return f"~{self._name}"
@@ -94,6 +107,25 @@ class Session:
         except Refusal:
             return None
 
+    def bill(self) -> Bill:
+        """What was served so far. Raises Refusal."""
+        return read_bill(self._control.call("session-sbom", name=self._name))
+
+    def freeze(self) -> list[str]:
+        """Have what was served kept; what is not stored any more. Raises Refusal."""
+        return msgspec.convert(self._control.call("freeze-session", name=self._name), _Frozen).missing
+
+    def _replayed(self, control: Control) -> str:
+        """The frozen session that is served again. Raises Refusal, CannotRead."""
+        file = Path(self._replay)
+        if not self._replay or not (file.suffix or file.exists()):
+            return self._replay
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CannotRead(f"{file}: no session, and it cannot be read as a bill of one: {error}") from error
+        return msgspec.convert(control.call("replay-bill", name=str(file), sbom=text), _Frozen).id
+
     def _open(self) -> tuple[Control, object]:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -102,7 +134,8 @@ class Session:
                 self._server.ensure()
             else:
                 try:
-                    return control, control.call("open-session", name=self._name)
+                    replays = self._replayed(control)
+                    return control, control.call("open-session", name=self._name, what=self._what, replays=replays)
                 except Refusal as refusal:
                     control.close()
                     if refusal.said != "server-ending":
