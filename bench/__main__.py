@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from bench.effort import FULL, QUICK, Effort
 from bench.machine import Missing
-from bench.measures import bill, cold, packument, rules, startup, warm
+from bench.measures import bill, cold, mirror, packument, rules, startup, warm
 from bench.recorded import campaign, record
 from bench.report import write_report
 from bench.tables import OUT, Table
@@ -27,6 +27,7 @@ MEASURES: dict[str, Callable[[Effort], list[Table]]] = {
     "startup": startup.measure,
     "rules": rules.measure,
     "bill": bill.measure,
+    "mirror": mirror.measure,
 }
 CAMPAIGNS = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules")
 BY_DEFAULT = (*MEASURES, "catalog_size", "many_rules")

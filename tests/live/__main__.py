@@ -1,13 +1,14 @@
-"""`python -m tests.live [CLIENT … | as_of]`: exit 0 when every bar is met, 1 when not, 2 when it cannot be tried.
+"""`python -m tests.live [CLIENT …] [as_of] [mirror]`: exit 0 when every bar is met, 1 if not, 2 if it cannot be tried.
 
-`as_of` is no client: it compares dated views with what clients resolve by their own options (tests/live/as_of.py).
+Two are no clients: `as_of` compares dated views with what clients resolve by their own options (tests/live/as_of.py);
+`mirror` mirrors, pulls the plug and installs (tests/live/mirrored.py), with `mirror CLIENT …` for these clients only.
 """
 
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.live import as_of
+from tests.live import as_of, mirrored
 from tests.live.clients import CLIENTS
 from tests.live.namespace import CannotIsolateError, Namespace
 from tests.live.report import bars, markdown
@@ -18,18 +19,22 @@ WORK = Path(tempfile.gettempdir()) / "entrepot-live"
 
 
 def main(names: list[str]) -> int:
-    known = [*CLIENTS, as_of.NAME]
+    known = [*CLIENTS, as_of.NAME, mirrored.NAME]
     unknown = sorted(set(names) - set(known))
     if unknown:
         print(f"no such client: {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
     names = names or known
+    # After `mirror`, clients are those to mirror for.
+    some = names[names.index(mirrored.NAME) + 1 :] if mirrored.NAME in names else []
+    tried = [name for name in names if name in CLIENTS and name not in some]
     try:
         with Namespace() as namespace:
             if not namespace.is_sealed():
                 raise CannotIsolateError(f"the namespace has a way out: {', '.join(namespace.routes())}")
-            trials = _trials([name for name in names if name in CLIENTS], namespace)
+            trials = _trials(tried, namespace)
             rows = as_of.try_as_of(namespace, WORK / as_of.NAME) if as_of.NAME in names else []
+            mirrors = mirrored.try_mirror(namespace, WORK / mirrored.NAME, some) if mirrored.NAME in names else []
     except CannotIsolateError as error:
         print(f"make live cannot keep clients away from the registries here: {error}", file=sys.stderr)
         return 2
@@ -40,7 +45,10 @@ def main(names: list[str]) -> int:
         REPORT.write_text(text)
     if rows:
         print(as_of.markdown(rows))
+    if mirrors:
+        print(mirrored.markdown(mirrors))
     good = all(good for good, _ in bars(trials)) and all(row.is_same for row in rows)
+    good = good and all(row.is_met for row in mirrors)
     return 0 if good else 1
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPResponse
@@ -20,6 +21,7 @@ from typing import Self
 _NAMED_HOST = re.compile(r"(?<=/-/)[^/]+\.[^/]+(?=/)|(?<=/sumdb/)[^/]+")
 """A registry's host in one of our paths: figures are written to files, and no file of ours names registries."""
 
+ENTREPOT = str(Path(sys.executable).with_name("entrepot"))
 READY_SECONDS = 20.0
 STOP_SECONDS = 40.0
 
@@ -43,14 +45,21 @@ class Visit:
 
 class House:
     """One server process on one data directory; `offset` moves its clock by seconds, `settings` are further sections of
-    its configuration."""
+    its configuration, `prefix` is what the server is run by. Commands need no server."""
 
     def __init__(
-        self, data: Path, address: str, port: int, proxy: str, offset: float = 0.0, settings: str = ""
+        self,
+        data: Path,
+        address: str,
+        port: int,
+        proxy: str,
+        offset: float = 0.0,
+        settings: str = "",
+        prefix: Sequence[str] = (),
     ) -> None:
         self.data, self.url = data, f"http://{address}:{port}"
         self._log, self._read = data / "access.log", 0
-        self._config = data / "entrepot.toml"
+        self._config, self._prefix = data / "entrepot.toml", tuple(prefix)
         data.mkdir(parents=True, exist_ok=True)
         self._config.write_text(
             f'[server]\nlisten = "{address}:{port}"\nopen = true\naccess_log = "{self._log}"\n'
@@ -66,8 +75,7 @@ class House:
 
     def __enter__(self) -> Self:
         self._read = self._log.stat().st_size if self._log.exists() else 0
-        entrepot = Path(sys.executable).with_name("entrepot")
-        command = [str(entrepot), "serve", "--config", str(self._config), "--data", str(self.data)]
+        command = [*self._prefix, ENTREPOT, "serve", "--config", str(self._config), "--data", str(self.data)]
         with (self.data / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
         try:
@@ -103,6 +111,19 @@ class House:
         answer = direct.open(self.url + path, timeout=READY_SECONDS)
         assert isinstance(answer, HTTPResponse)
         return answer
+
+    def run(self, *words: str, timeout: float, bare: bool = False) -> subprocess.CompletedProcess[str]:
+        """One of our commands on this data directory, or with nothing but its own `bare` words."""
+        place = [] if bare else ["--config", str(self._config), "--data", str(self.data)]
+        return subprocess.run(
+            [ENTREPOT, *words, *place],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
 
     def stats(self) -> dict[str, dict[str, int]]:
         """The counts of each repository since the start."""

@@ -27,7 +27,7 @@ class Namespace:
     def __init__(self) -> None:
         self._name = f"entrepot-{os.getpid()}"
         third = os.getpid() % 250
-        self.outside, self._inside = f"10.213.{third}.1", f"10.213.{third}.2"
+        self.outside, self.inside = f"10.213.{third}.1", f"10.213.{third}.2"
         self._cable = f"ent{os.getpid()}"[:13]
         self._etc = Path("/etc/netns") / self._name
         self._lookups = Path(tempfile.mkdtemp(prefix="entrepot-trap-")) / "lookups"
@@ -61,13 +61,13 @@ class Namespace:
         _ip("addr", "add", f"{self.outside}/30", "dev", self._cable)
         _ip("link", "set", self._cable, "up")
         for arguments in (
-            ("addr", "add", f"{self._inside}/30", "dev", "eth0"),
+            ("addr", "add", f"{self.inside}/30", "dev", "eth0"),
             ("link", "set", "eth0", "up"),
             ("link", "set", "lo", "up"),
         ):
             _ip("-n", self._name, *arguments)
         command = [sys.executable, "-m", "tests.live.trap", str(self._lookups)]
-        self._trap = subprocess.Popen(self._entered(command), stdout=subprocess.PIPE, text=True)
+        self._trap = subprocess.Popen(self.entered(command), stdout=subprocess.PIPE, text=True)
         assert self._trap.stdout is not None
         self._trap.stdout.readline()
 
@@ -77,7 +77,8 @@ class Namespace:
         shutil.rmtree(self._etc, ignore_errors=True)
         shutil.rmtree(self._lookups.parent, ignore_errors=True)
 
-    def _entered(self, command: Sequence[str]) -> list[str]:
+    def entered(self, command: Sequence[str]) -> list[str]:
+        """A command as it is run inside."""
         return ["ip", "netns", "exec", self._name, *command]
 
     def run(
@@ -86,7 +87,7 @@ class Namespace:
         """A client's command, inside. `timeout` in seconds; its expiry reads like a failure."""
         try:
             return subprocess.run(
-                self._entered(command),
+                self.entered(command),
                 cwd=cwd,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -112,7 +113,7 @@ class Namespace:
         both versions of IP)."""
         files = ("/proc/net/snmp", "/proc/net/snmp6")
         text = "\n".join(
-            subprocess.run(self._entered(["cat", file]), capture_output=True, text=True, check=False).stdout
+            subprocess.run(self.entered(["cat", file]), capture_output=True, text=True, check=False).stdout
             for file in files
         )
         return sum(_counts(text))
@@ -125,7 +126,7 @@ class Namespace:
         """Whether a connection to a public address fails for want of a route, and so is noticed in `unroutable`."""
         probe = "import socket; socket.create_connection(('192.0.2.1', 443), 3)"
         before = self.unroutable()
-        done = subprocess.run(self._entered([sys.executable, "-c", probe]), capture_output=True, text=True, check=False)
+        done = subprocess.run(self.entered([sys.executable, "-c", probe]), capture_output=True, text=True, check=False)
         return "unreachable" in done.stderr and self.unroutable() > before
 
 

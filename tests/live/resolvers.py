@@ -86,7 +86,7 @@ class Python(Resolver):
 
     def directly(self, wanted: str, moment: datetime, project: Path) -> Versions:
         option = ["--exclude-newer", f"{moment:%FT%TZ}"]
-        return _in_the_open(self, wanted, project, option, {"UV_DEFAULT_INDEX": _registry("pypi")})
+        return _in_the_open(self, wanted, project, option, {"UV_DEFAULT_INDEX": registry_of("pypi")})
 
 
 class Node(Resolver):
@@ -107,7 +107,7 @@ class Node(Resolver):
 
     def directly(self, wanted: str, moment: datetime, project: Path) -> Versions:
         option = [f"--before={moment:%FT%T.000Z}"]
-        return _in_the_open(self, wanted, project, option, {"npm_config_registry": _registry("npm")})
+        return _in_the_open(self, wanted, project, option, {"npm_config_registry": registry_of("npm")})
 
 
 class Go(Resolver):
@@ -139,7 +139,7 @@ class Go(Resolver):
         return f"highest {highest[0] if highest else 'none'}"
 
     def directly(self, wanted: str, moment: datetime, project: Path) -> Versions:
-        place = f"{_registry('golang').rstrip('/')}/{wanted}/@v"
+        place = f"{registry_of('golang').rstrip('/')}/{wanted}/@v"
         listed = [line for line in _fetched(f"{place}/list").decode().split() if not self._PSEUDO.search(line)]
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             infos = list(pool.map(lambda version: _fetched(f"{place}/{version}.info"), listed))
@@ -183,7 +183,7 @@ def read(resolver: Resolver, project: Path, done: subprocess.CompletedProcess[st
     return resolver.versions(project, done.stdout)
 
 
-def _registry(ecosystem: str) -> str:
+def registry_of(ecosystem: str) -> str:
     """Where this machine's clients get their packages."""
     machine = Machine(environment=os.environ, directory=Path.cwd())
     found = discover(find_ecosystems()[ecosystem], Server(), machine)
