@@ -8,6 +8,8 @@ from datetime import datetime
 from math import inf
 from operator import itemgetter
 
+from entrepot.cache.annals import Annals
+from entrepot.cache.choosing import Choosing, cooldown_of
 from entrepot.cache.dates import Dates
 from entrepot.cache.documents import Documents
 from entrepot.cache.facts import Facts, FileFact
@@ -68,6 +70,7 @@ class Ages:
     def __init__(self, kit: Kit, documents: Documents) -> None:
         self._kit, self._documents = kit, documents
         self._dates, self._sightings = Dates(documents), Sightings(kit)
+        self.choosing = Choosing(kit, documents, Annals(kit, documents))
         self._known: OrderedDict[object, Hidden] = OrderedDict()
         self._reckoning: dict[object, asyncio.Task[Hidden]] = {}
 
@@ -114,7 +117,7 @@ class Ages:
     ) -> Hidden:
         named = await self._documents.facts_in(repository, resource, source)
         facts = list(named.values())
-        cooldown, now = _cooldown_of(repository.gate, as_of), self._kit.clock.now()
+        cooldown, now = cooldown_of(repository, as_of), self._kit.clock.now()
         unlearned = False
         if cooldown is not None:
             asked = [fact for fact in facts if cooldown.asks(fact.package, fact.version, now, as_of)]
@@ -144,7 +147,7 @@ class Ages:
         self, repository: Repository, resource: Resource, as_of: datetime | None = None, *, stored_only: bool = False
     ) -> Refusal | None:
         """Why this file may not be had for its age. Raises what keeps its date from being learned."""
-        cooldown = _cooldown_of(repository.gate, as_of)
+        cooldown = cooldown_of(repository, as_of)
         aged = await self._aged(repository, resource, cooldown, as_of, stored_only) if cooldown is not None else None
         if cooldown is None or aged is None:
             return None
@@ -152,7 +155,7 @@ class Ages:
 
     async def account(self, repository: Repository, resource: Resource, as_of: datetime | None = None) -> str:
         """The reckoning of a file's age in words."""
-        cooldown = _cooldown_of(repository.gate, as_of)
+        cooldown = cooldown_of(repository, as_of)
         aged = await self._aged(repository, resource, cooldown, as_of, False) if cooldown is not None else None
         if cooldown is None or aged is None:
             return "its age does not matter"
@@ -290,11 +293,6 @@ class _Judge:
 
 def _with(dated: Dated, seen: Sighting | None) -> Dated:
     return replace(dated, first_seen=seen.first_seen, baseline=seen.baseline) if seen is not None else dated
-
-
-def _cooldown_of(gate: Gate, as_of: datetime | None) -> Cooldown | None:
-    """What ages are judged by; a dated view needs no configured one."""
-    return gate.cooldown or (Cooldown() if as_of is not None else None)
 
 
 def _filters(gate: Gate) -> bool:

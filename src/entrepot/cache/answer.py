@@ -107,6 +107,11 @@ def respond(representation: Representation, conditions: Conditions) -> Answer:
     return Answer(status=206, headers=headers, body=representation.body, span=span, length=span.end - span.start)
 
 
+def release(answer: Answer) -> None:
+    """Of an answer that is not sent."""
+    _release(answer.body)
+
+
 def _release(body: Body) -> None:
     if isinstance(body, Stored):
         body.blob.close()

@@ -72,7 +72,7 @@ class Engine:
         self._beginnings = Beginnings(documents, soundness)
         self._standing = Standing(kit, documents, soundness)
         orders = Orders(documents, flights, soundness, counters)
-        self._groups = Groups(kit, flights, documents, self._standing, orders)
+        self._groups = Groups(kit, flights, documents, self._standing, orders, ages.choosing)
         self._misses = Misses(triggers, kit.fetcher)
         self.supply = Supply(kit, flights, documents, self._groups, self._standing, ages, validation)
         self.absences = Absences(kit.clock)
@@ -103,7 +103,7 @@ class Engine:
                 return page
             # No listing. It passes, but where listings are expected nothing else is kept: it may be a login page.
             case = replace(case, repository=case.repository.under(None, keep=False))
-        answer = await self._fetch_bytes(case, ask)
+        answer = await self._groups.chosen(case, await self._fetch_bytes(case, ask), ask)
         self._groups.note_reading(case, answer, ask)
         answer.valid_until = valid_until
         if valid_until < inf:

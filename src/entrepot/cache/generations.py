@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from entrepot.cache.annals import Annals
 from entrepot.cache.documents import Documents
 from entrepot.cache.facts import FileFact
 from entrepot.cache.flights import Flights
@@ -13,7 +14,7 @@ from entrepot.cache.judging import opened
 from entrepot.cache.order import OVERTAKINGS, Kit, Order, Superseded
 from entrepot.cache.ordering import Orders
 from entrepot.cache.repository import Repository
-from entrepot.cache.rosters import Roster, Rosters, fact_of
+from entrepot.cache.rosters import Roster, fact_of
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.catalog import Published
 from entrepot.contracts.ecosystem import Member
@@ -29,7 +30,7 @@ from entrepot.errors import (
 from entrepot.model.entry import Blob, Entry
 from entrepot.model.headers import Headers
 from entrepot.model.release import Document
-from entrepot.model.resource import Kind, Request, Resource, edition_key
+from entrepot.model.resource import Kind, Resource, edition_key
 
 MEMBERS_AT_ONCE = 4
 LOOKED_UP_AT_ONCE = 200
@@ -38,37 +39,9 @@ _OF_BYTES = ("last-modified", "etag", "content-length")
 
 
 class Generations:
-    def __init__(self, kit: Kit, flights: Flights, documents: Documents, orders: Orders) -> None:
+    def __init__(self, kit: Kit, flights: Flights, documents: Documents, orders: Orders, annals: Annals) -> None:
         self._kit, self._flights, self._documents, self._orders = kit, flights, documents, orders
-        self.rosters = Rosters(documents)
-
-    def current(self, repository: Repository, root: str) -> Published | None:
-        """None also while the catalog is out of order."""
-        try:
-            return self._kit.catalog.generation_of(repository.name, root)
-        except StoreFailure:
-            return None
-
-    def number(self, repository: Repository, root: str) -> int:
-        current = self.current(repository, root)
-        return current.number if current is not None else 0
-
-    def resource_at(self, repository: Repository, key: str) -> Resource | None:
-        """What has this key; None where the configuration has changed, and nothing has any more."""
-        try:
-            found = repository.ecosystem.route(Request(method="GET", path=key))
-        except EntrepotError:
-            return None
-        return found if isinstance(found, Resource) else None
-
-    async def roster(self, repository: Repository, root: str, number: int) -> Roster | None:
-        """What the root of a generation names; None where that root is not held. Raises UnreadableIndex."""
-        resource = self.resource_at(repository, root)
-        if resource is None:
-            return None
-        if number != self.number(repository, root):
-            resource = replace(resource, edition=number)
-        return await self.rosters.find(repository, resource, self._documents.find_entry(repository, resource))
+        self.annals = annals
 
     async def order(self, order: Order) -> Order:
         """The order for a root or a member, so that what comes goes where it belongs."""
@@ -78,8 +51,8 @@ class Generations:
         if resource.is_root:
             renewal = _Renewal(self, order)
             return replace(order, examine=renewal.bring, put=renewal.publish)
-        number = resource.edition or self.number(order.repository, resource.snapshot)
-        roster = await self.roster(order.repository.plain, resource.snapshot, number)
+        number = resource.edition or self.annals.number(order.repository, resource.snapshot)
+        roster = await self.annals.roster(order.repository.plain, resource.snapshot, number)
 
         async def put(entry: Entry, blob: Blob) -> None:
             await self._put_member(order.repository, number, entry, blob)
@@ -90,7 +63,7 @@ class Generations:
 
     async def _put_member(self, repository: Repository, number: int, entry: Entry, blob: Blob) -> None:
         """Into the generation that was current when it was asked for."""
-        if entry.aside_at is None and self.number(repository, entry.snapshot) != number:
+        if entry.aside_at is None and self.annals.number(repository, entry.snapshot) != number:
             entry = replace(entry, key=edition_key(entry.key, number), aside_at=self._kit.clock.now())
         await self._kit.catalog.put_stored(entry, blob, remember=False)
 
@@ -101,7 +74,7 @@ class Generations:
     ) -> list[Entry]:
         """The members that the next generation will have, set aside under its number. Raises what one of them lacks,
         and Superseded where upstream has other bytes than the root names, or none although that is not `settled`."""
-        before = await self.roster(repository, root, number - 1) if number > 1 else None
+        before = await self.annals.roster(repository, root, number - 1) if number > 1 else None
         named = await self._held(repository, before, roster) if before is not None else []
         loose = [
             self._bring_loose(repository, one, number)
@@ -181,7 +154,7 @@ class Generations:
 
     async def _bring_loose(self, repository: Repository, member: Entry, number: int) -> Entry | None:
         """One that no root names, as upstream has it now. None: the next generation has no such member."""
-        resource = self.resource_at(repository, member.key)
+        resource = self.annals.resource_at(repository, member.key)
         if resource is None or resource.snapshot != member.snapshot:
             return None
         aside = replace(resource, edition=number)
@@ -202,7 +175,7 @@ class Generations:
     # --- publishing it ----------------------------------------------------------------------------------------------
 
     async def publish(self, order: Order, entry: Entry, blob: Blob, members: Sequence[Entry]) -> None:
-        current = self.current(order.repository, entry.key)
+        current = self.annals.current(order.repository, entry.key)
         generation = Published(
             repository=entry.repository,
             root=entry.key,
@@ -250,8 +223,8 @@ class _Renewal:
         """Before the new root leaves. Raises what makes it impossible to publish it."""
         repository, root = self._order.repository, self._order.resource.key
         if not self._is_current(blob.sha256):
-            plain, number = repository.plain, self._generations.number(repository, root) + 1
-            roster = await self._generations.rosters.read(plain, root, blob.sha256, blob.size_bytes, document)
+            plain, number = repository.plain, self._generations.annals.number(repository, root) + 1
+            roster = await self._generations.annals.rosters.read(plain, root, blob.sha256, blob.size_bytes, document)
             self._attempts += 1
             settled = self._attempts > OVERTAKINGS
             self._members = await self._generations.bring(plain, root, number, roster, settled=settled)
@@ -267,5 +240,5 @@ class _Renewal:
         known = self._order.entry
         if known is not None and known.sha256 == sha256:
             return True
-        current = self._generations.current(self._order.repository, self._order.resource.key)
+        current = self._generations.annals.current(self._order.repository, self._order.resource.key)
         return current is not None and current.sha256 == sha256

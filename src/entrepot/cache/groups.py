@@ -3,8 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from entrepot.cache.answer import Answer
+from entrepot.cache.answer import Answer, release
 from entrepot.cache.ask import ClientAsk
+from entrepot.cache.choosing import Choosing
 from entrepot.cache.documents import Documents
 from entrepot.cache.flight import Flight
 from entrepot.cache.flights import Flights
@@ -18,17 +19,20 @@ from entrepot.cache.repository import Repository
 from entrepot.cache.standing import Standing
 from entrepot.errors import Absent, PolicyError, StoreFailure, UpstreamTimeout
 from entrepot.model.entry import Entry
-from entrepot.model.resource import Resource
+from entrepot.model.resource import Resource, edition_of
 
 READER_SECONDS = 60.0
 """For how long a client that read a root gets the members that go with it."""
 
 
 class Groups:
-    def __init__(self, kit: Kit, flights: Flights, documents: Documents, standing: Standing, orders: Orders) -> None:
+    def __init__(
+        self, kit: Kit, flights: Flights, documents: Documents, standing: Standing, orders: Orders, choosing: Choosing
+    ) -> None:
         self._kit, self._flights, self._documents, self._standing = kit, flights, documents, standing
         self._orders = orders
-        self._generations = Generations(kit, flights, documents, orders)
+        self._choosing, self._annals = choosing, choosing.annals
+        self._generations = Generations(kit, flights, documents, orders, choosing.annals)
         self._readings = kit.readings
 
     async def order(self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None) -> Order:
@@ -39,27 +43,54 @@ class Groups:
     async def enter(self, case: Case, ask: ClientAsk) -> tuple[Resource, Membership | None]:
         """The member of the generation that this client reads, and what that is worth; upstream may be asked about the
         root for it. What is in no group, and a member whose root is not stored, stays what it is."""
-        repository, resource = case.repository, case.resource
-        root = self._root_of(case) if case.stored_counts and repository.rules.keep else None
+        repository, resource = case.repository, self._placed(case)
+        root = self._root_of(replace(case, resource=resource)) if case.stored_counts and repository.rules.keep else None
         entry = self._documents.find_entry(root.repository, root.resource) if root is not None else None
         if root is None or entry is None or entry.gone_at is not None:
             return resource, None
-        reading = self._reading_of(repository, resource.snapshot, ask.client)
+        reading = self._reading_of(repository, resource.snapshot, ask)
         if reading is None:
-            return resource, await self._as_good_as(root, entry, ask)
+            membership = await self._as_good_as(root, entry, ask)
+            choice = await self._choosing.choice(repository.plain, resource.snapshot, ask.as_of)
+            if membership is None or choice is None or not choice.detail:
+                return resource, membership
+            reading = choice.held.number, min(membership.fresh_until, choice.until)
+        return await self._member_of(case, resource, root, entry, reading)
+
+    async def _member_of(
+        self, case: Case, resource: Resource, root: Case, entry: Entry, reading: tuple[int, float]
+    ) -> tuple[Resource, Membership | None]:
         number, until = reading
-        if number != self._generations.number(repository, resource.snapshot):
+        if number != self._annals.number(case.repository, resource.snapshot):
             former = replace(resource, edition=number)
-            kept = self._documents.find_entry(repository, former)
+            kept = self._documents.find_entry(case.repository, former)
             if kept is not None and kept.gone_at is None and not kept.expired and self._standing.is_there(kept):
                 return former, Membership(validated_at=kept.validated_at, fresh_until=until)
+            roster = await self._annals.roster(case.repository.plain, resource.snapshot, number)
+            if roster is not None and resource.key in roster.by_key:
+                # It is had by its digest, or not at all: the current one would not go with what this client has.
+                return former, None
         return resource, self._membership(root, entry, "")
+
+    def _placed(self, case: Case) -> Resource:
+        """In the group of the root that upstream has."""
+        resource = case.resource
+        if not resource.snapshot_else or self._has_root(case, resource.snapshot):
+            return resource
+        if not self._has_root(case, resource.snapshot_else):
+            return resource
+        return replace(resource, snapshot=resource.snapshot_else)
+
+    def _has_root(self, case: Case, key: str) -> bool:
+        root = self._annals.resource_at(case.repository.plain, key)
+        entry = self._documents.find_entry(case.repository, root) if root is not None else None
+        return entry is not None and entry.gone_at is None
 
     def _root_of(self, case: Case) -> Case | None:
         resource, plain = case.resource, case.repository.plain
         if not resource.snapshot or resource.is_root:
             return None
-        root = self._generations.resource_at(plain, resource.snapshot)
+        root = self._annals.resource_at(plain, resource.snapshot)
         try:
             return opened(self._kit.fetcher, plain, root) if root is not None and root.is_root else None
         except PolicyError:
@@ -116,6 +147,35 @@ class Groups:
         rules = order.repository.rules
         return stale_for(order.entry, order.resource, rules, self._kit.clock.now()) <= rules.if_error
 
+    async def chosen(self, case: Case, answer: Answer, ask: ClientAsk) -> Answer:
+        """The answer for a root, from the generation that is old enough; others get what they had."""
+        if not case.resource.is_root or answer.entry is None:
+            return answer
+        choice = await self._choosing.choice(case.repository.plain, case.resource.key, ask.as_of)
+        if choice is None or not choice.detail:
+            return answer
+        entry = self._choosing.root_of(case.repository, case.resource, choice)
+        if entry is None:
+            return answer
+        if entry.sha256 != answer.entry.sha256:
+            release(answer)
+            former = await self._standing.from_entry(case.repository, case.resource, entry, ask, "")
+            if former is None:
+                raise StoreFailure(f"{case.repository.name}/{case.resource.key}: the stored bytes disappeared")
+            former.trace, former.fresh_until = answer.trace, answer.fresh_until
+            answer = former
+        answer.fresh_until = min(answer.fresh_until, choice.until)
+        answer.trace = replace(answer.trace, detail=answer.trace.detail or choice.detail)
+        return answer
+
+    async def chosen_entry(self, case: Case, entry: Entry) -> Entry:
+        """The root that clients get where this one is the current."""
+        choice = None
+        if case.resource.is_root:
+            choice = await self._choosing.choice(case.repository.plain, case.resource.key)
+        former = self._choosing.root_of(case.repository, case.resource, choice) if choice is not None else None
+        return former or entry
+
     # --- clients in the middle of an update -------------------------------------------------------------------------
 
     def note_reading(self, case: Case, answer: Answer, ask: ClientAsk) -> None:
@@ -123,23 +183,24 @@ class Groups:
         resource, entry = case.resource, answer.entry
         if not resource.is_root or entry is None or not ask.client or ask.method != "GET":
             return
-        current = self._generations.current(case.repository, resource.key)
+        current = self._annals.current(case.repository, resource.key)
         if current is None:
             return
-        number = current.number if current.sha256 == entry.sha256 else current.number - 1
+        number = current.number if current.sha256 == entry.sha256 else edition_of(entry.key) or current.number - 1
         until = self._kit.clock.timestamp() + READER_SECONDS
-        self._readings.note(_reader(case.repository, resource.key, ask.client), number, until)
+        self._readings.note(_reader(case.repository, resource.key, ask), number, until)
 
-    def _reading_of(self, repository: Repository, root: str, client: str) -> tuple[int, float] | None:
+    def _reading_of(self, repository: Repository, root: str, ask: ClientAsk) -> tuple[int, float] | None:
         """The number of the generation, and until when (seconds since the epoch) the client gets it."""
         now = self._kit.clock.timestamp()
-        reading = self._readings.find(_reader(repository, root, client), now)
+        reading = self._readings.find(_reader(repository, root, ask), now)
         # A clock that was set back must not make a reading last.
         return reading if reading is not None and reading[1] <= now + READER_SECONDS else None
 
 
-def _reader(repository: Repository, root: str, client: str) -> str:
-    return f"{repository.name}\0{root}\0{client}"
+def _reader(repository: Repository, root: str, ask: ClientAsk) -> str:
+    view = f"\0{ask.as_of.isoformat()}" if ask.as_of is not None else ""
+    return f"{repository.name}\0{root}\0{ask.client}{view}"
 
 
 def vouch(answer: Answer, membership: Membership) -> None:

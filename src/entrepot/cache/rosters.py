@@ -14,6 +14,7 @@ from entrepot.model.entry import Entry
 from entrepot.model.release import Document
 from entrepot.model.resource import BASE, Resource
 
+MOST_ENDS = 1024
 MOST_REMEMBERED = 8
 """A root of a big distribution names two thousand files: a megabyte of objects."""
 
@@ -46,6 +47,7 @@ class Rosters:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
         self._known: OrderedDict[tuple[str, str, str], Roster] = OrderedDict()
+        self._ends: OrderedDict[tuple[str, str, str], datetime | None] = OrderedDict()
 
     async def read(self, repository: Repository, key: str, sha256: str, size_bytes: int, document: Document) -> Roster:
         """Of a root with this digest. Raises UnreadableIndex for what is none."""
@@ -59,7 +61,9 @@ class Rosters:
             roster = await asyncio.to_thread(guarded, _roster_of, subject, repository.ecosystem, document)
         else:
             roster = guarded(_roster_of, subject, repository.ecosystem, document)
-        self._known[name] = roster
+        self._known[name], self._ends[name] = roster, roster.expires
+        while len(self._ends) > MOST_ENDS:
+            self._ends.popitem(last=False)
         while len(self._known) > MOST_REMEMBERED:
             self._known.popitem(last=False)
         return roster
@@ -78,6 +82,13 @@ class Rosters:
             return await self.read(repository, root.key, entry.sha256, source.blob.size_bytes, source.document())
         finally:
             source.blob.close()
+
+    async def expires(self, repository: Repository, root: Resource, entry: Entry) -> datetime | None:
+        """From when on clients refuse a stored root. Raises UnreadableIndex."""
+        name = repository.name, root.key, entry.sha256
+        if name not in self._ends:
+            await self.find(repository, root, entry)
+        return self._ends.get(name)
 
 
 def _roster_of(ecosystem: Ecosystem, document: Document) -> Roster:

@@ -19,45 +19,39 @@ TOO_YOUNG = "too-young"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """One generation."""
+    """A generation that could be served."""
 
     number: int
     published_at: datetime
     """When we first had it: what a root says of itself can be set back."""
-    expires: datetime | None = None
-    """From when on clients refuse it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    number: int
-    published_at: datetime
+    held: Held
     detail: str = ""
     """How the answer is marked."""
     refusal: Refusal | None = None
-    """Why it is not the current one."""
+    """Why the current one is not served, or should not be."""
     until: float = inf
     """Seconds since the epoch: when this must be reckoned anew."""
 
 
-def choose(generations: Sequence[Held], cooldown: Cooldown, now: datetime, as_of: datetime | None = None) -> Choice:
-    """The latest that is old enough and that clients still take; where there is none, the oldest that they take.
-    `generations`: the latest first, at least one."""
-    valid = [one for one in generations if one.expires is None or now < one.expires] or [generations[0]]
-    refusals = [(one, _refusal_of(one, cooldown, now, as_of)) for one in valid]
-    ripe = next((one for one, refusal in refusals if refusal is None), None)
-    chosen = ripe or valid[-1]
-    detail = TOO_YOUNG if ripe is None else OLDER if ripe is not generations[0] else ""
-    younger = [refusal for one, refusal in refusals if refusal is not None and one.number >= chosen.number]
-    ends = [refusal.until.timestamp() for refusal in younger if refusal.until is not None]
-    expiry = chosen.expires.timestamp() if chosen.expires is not None and now < chosen.expires else inf
-    return Choice(
-        number=chosen.number,
-        published_at=chosen.published_at,
-        detail=detail,
-        refusal=younger[0] if younger else None,
-        until=min([expiry, *ends]),
-    )
+def candidates(
+    generations: Sequence[Held], cooldown: Cooldown, now: datetime, as_of: datetime | None = None
+) -> list[Choice]:
+    """In the order in which they are wanted: those that are old enough, the latest first; then the others, the oldest
+    first. `generations`: the latest first, at least one."""
+    refusals = {one.number: _refusal_of(one, cooldown, now, as_of) for one in generations}
+    ends = [refusal.until.timestamp() for refusal in refusals.values() if refusal is not None and refusal.until]
+    current = generations[0]
+    why, until = refusals[current.number], min(ends, default=inf)
+    ripe = [one for one in generations if refusals[one.number] is None]
+    unripe = [one for one in reversed(generations) if refusals[one.number] is not None]
+    return [
+        *(Choice(held=one, detail="" if one is current else OLDER, refusal=why, until=until) for one in ripe),
+        *(Choice(held=one, detail=TOO_YOUNG, refusal=why, until=until) for one in unripe),
+    ]
 
 
 def _refusal_of(one: Held, cooldown: Cooldown, now: datetime, as_of: datetime | None) -> Refusal | None:

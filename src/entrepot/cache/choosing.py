@@ -1,0 +1,70 @@
+"""Chooses among the generations of a group that are held, where not the latest may be served (see `snapshots`)."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from entrepot.cache.annals import Annals
+from entrepot.cache.documents import Documents
+from entrepot.cache.order import Kit
+from entrepot.cache.repository import Repository
+from entrepot.cache.rosters import Roster
+from entrepot.cache.snapshots import Choice, Held, candidates
+from entrepot.errors import StoreFailure
+from entrepot.model.entry import Entry
+from entrepot.model.resource import Resource, edition_of
+from entrepot.policy.cooldown import Cooldown
+
+
+class Choosing:
+    def __init__(self, kit: Kit, documents: Documents, annals: Annals) -> None:
+        self._kit, self._documents, self.annals = kit, documents, annals
+
+    async def choice(self, repository: Repository, root: str, as_of: datetime | None = None) -> Choice | None:
+        """None: the current one, at any age, or there is none. Raises UnreadableIndex."""
+        cooldown, now = cooldown_of(repository, as_of), self._kit.clock.now()
+        resource = self.annals.resource_at(repository, root)
+        if cooldown is None or resource is None or not cooldown.asks("", "", now, as_of):
+            return None
+        held = self._held(repository, root)
+        wanted = candidates(held, cooldown, now, as_of) if held else []
+        for choice in wanted:
+            entry = self.root_of(repository, resource, choice)
+            if entry is None:
+                continue
+            expires = await self.annals.rosters.expires(repository, resource, entry)
+            if expires is None or now < expires:
+                ends = expires.timestamp() if expires is not None else choice.until
+                return replace(choice, until=min(choice.until, ends))
+        # Clients refuse them all: better the one that upstream has than one that nobody should have.
+        return next((choice for choice in wanted if choice.held.number == held[0].number), None)
+
+    def root_of(self, repository: Repository, root: Resource, choice: Choice) -> Entry | None:
+        """The root of the chosen generation, if its bytes are there."""
+        current = self.annals.number(repository, root.key)
+        edition = choice.held.number if choice.held.number != current else 0
+        return self._documents.find_sound(repository, replace(root, edition=edition))
+
+    def _held(self, repository: Repository, root: str) -> list[Held]:
+        """The latest first."""
+        current = self.annals.current(repository, root)
+        if current is None:
+            return []
+        try:
+            former = self._kit.catalog.former_roots(repository.name, root)
+        except StoreFailure:
+            former = []
+        return [
+            Held(number=current.number, published_at=current.published_at),
+            *(Held(number=edition_of(one.key), published_at=one.stored_at) for one in former),
+        ]
+
+    async def roster(self, repository: Repository, root: str, as_of: datetime | None = None) -> Roster | None:
+        """What the generation names that is served. Raises UnreadableIndex."""
+        choice = await self.choice(repository, root, as_of)
+        number = choice.held.number if choice is not None else self.annals.number(repository, root)
+        return await self.annals.roster(repository, root, number)
+
+
+def cooldown_of(repository: Repository, as_of: datetime | None) -> Cooldown | None:
+    """What ages are judged by; a dated view needs no configured one."""
+    return repository.gate.cooldown or (Cooldown() if as_of is not None else None)
