@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -220,10 +221,11 @@ async def test_a_full_disk_costs_a_job_time_and_no_item(site: Site) -> None:
     job = await site.order("pkg:garden/a")
     working = asyncio.create_task(site.mirror.work())
     await until(lambda: (lease := site.lease(job)) is not None and lease.failures == 1)
+    await until(lambda: site.state(job) is JobState.QUEUED)
     lease, found = site.lease(job), site.mirror.find_job(job.id)
     assert lease is not None
     assert found is not None
-    assert ("no space" in lease.result, found.state.ended, found.counts.failed) == (True, False, 0)
+    assert ("no space" in lease.result, "no space" in found.problem, found.counts.failed) == (True, True, 0)
     site.blobs.full = False
     site.clock.advance(30)
     await until(lambda: site.state(job) is JobState.COMPLETED)
@@ -274,3 +276,16 @@ async def test_papers_are_read_where_the_job_is_done_and_dropped_with_it(site: S
     job = await site.run(papers=site.bill(bill))
     assert (job.state, "a/a.1" in site.states(job), "a/a.2" in site.states(job)) == (JobState.COMPLETED, True, False)
     assert (directory / "mirror" / job.id / "0").read_bytes() == bill
+
+
+async def test_what_killed_processes_left_in_the_directory_is_removed_after_a_day(site: Site, directory: Path) -> None:
+    job = await site.order(papers=site.bill(b"{}"))
+    await site.mirror.cancel(job.id)
+    for left in ("rehearsal-1", "0123abcd"):
+        (directory / "mirror" / left).mkdir()
+    # The clock of these tests is not that of their files.
+    site.clock.moment = datetime.now(UTC) + timedelta(days=2)
+    working = asyncio.create_task(site.mirror.work())
+    await until(lambda: [path.name for path in (directory / "mirror").iterdir()] == [job.id])
+    working.cancel()
+    await asyncio.wait({working})

@@ -136,3 +136,11 @@ async def test_a_repository_that_stores_nothing_fails_what_is_to_be_stored(site:
     (error,) = bare.mirror.errors(job.id)
     assert error.code == "not-storable"
     await bare.close()
+
+
+async def test_documents_with_the_same_bytes_may_come_at_the_same_time(site: Site) -> None:
+    packages = [f"p{number}" for number in range(40)]
+    for package in packages:
+        site.publish(package, a_1=b"one")
+    job = await site.run(*(f"pkg:garden/{package}" for package in packages))
+    assert (job.state, job.counts.failed) == (JobState.COMPLETED, 0)

@@ -22,12 +22,13 @@ from entrepot.cache.order import Kit
 from entrepot.cache.ordering import Orders
 from entrepot.cache.repository import Repository
 from entrepot.cache.scribe import Scribe
-from entrepot.cache.solo import SoloBoard, SoloGeneration
+from entrepot.cache.solo import SoloBoard, SoloGeneration, SoloReadings
 from entrepot.cache.soundness import Soundness
 from entrepot.cache.standing import Standing
 from entrepot.cache.supply import Supply
 from entrepot.cache.validation import Validation
 from entrepot.catalog.leases import SqliteLeases
+from entrepot.catalog.listings import SqliteListings
 from entrepot.catalog.mirrors import SqliteMirrors
 from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.config.mirror import Mirroring
@@ -118,7 +119,13 @@ async def _stage_of(parts: MirrorParts) -> AsyncIterator[Stage]:
         await parts.catalog.backup(str(path))
         catalog = await asyncio.to_thread(SqliteCatalog.open, path, parts.kit.clock)
         background = Background()
-        kit = replace(parts.kit, catalog=catalog, blobs=OverlayBlobs(directory, parts.kit.blobs))
+        kit = replace(
+            parts.kit,
+            catalog=catalog,
+            blobs=OverlayBlobs(directory, parts.kit.blobs),
+            readings=SoloReadings(),
+            listings=SqliteListings(catalog),
+        )
         supply = _make_supply(parts, kit, background)
         trees = rehearsed_trees(kit, catalog, parts.repositories, supply, background)
         copied = replace(parts, kit=kit, catalog=catalog, supply=supply, trees=trees)
@@ -145,9 +152,10 @@ def _make_supply(parts: MirrorParts, kit: Kit, background: Background) -> Supply
     book = FactBook(DerivedBlobs(kit.blobs, kit.catalog), scribe=parts.scribe)
     documents = Documents(kit, flights, book, soundness, counters)
     standing = Standing(kit, documents, soundness)
-    groups = Groups(kit, flights, documents, standing, Orders(documents, flights, soundness, counters))
+    ages, orders = Ages(kit, documents), Orders(documents, flights, soundness, counters)
+    groups = Groups(kit, flights, documents, standing, orders, ages.choosing)
     validation = Validation(parts.validator, documents, background, kit.clock, parts.validator_cache)
-    return Supply(kit, flights, documents, groups, standing, Ages(kit, documents), validation)
+    return Supply(kit, flights, documents, groups, standing, ages, validation)
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from entrepot.cache.soundness import Soundness
 from entrepot.cache.tally import SAVE_SECONDS, Tally
 from entrepot.cache.validation import Validation
 from entrepot.cache.views import Views
+from entrepot.catalog.listings import SqliteListings
 from entrepot.catalog.pins import SqlitePins
 from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.config.addresses import base_url, own_addresses
@@ -146,6 +147,7 @@ class Workshop:
             clock=self._clock,
             limits=limits,
             readings=self._readings,
+            listings=SqliteListings(self.catalog),
         )
         derived = DerivedBlobs(self.blobs, self.catalog)
         soundness = Soundness(self.blobs, self.catalog, self._count_quarantine)

@@ -10,6 +10,9 @@ from entrepot.contracts.catalog import Catalog
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry
 
+ATTEMPTS = 3
+"""Documents with the same bytes, stored at the same time, replace each other's file."""
+
 _log = logging.getLogger("entrepot")
 
 
@@ -56,6 +59,14 @@ class Soundness:
         return known is not None and known.fingerprint == blob.fingerprint()
 
     async def _verify(self, sha256: str) -> bool:
+        for _ in range(ATTEMPTS):
+            right = await self._verify_once(sha256)
+            if right is not None:
+                return right
+        return False
+
+    async def _verify_once(self, sha256: str) -> bool | None:
+        """None: meanwhile the same bytes took its place, or something was done to them."""
         blob = self._open(sha256)
         if blob is None:
             return False
@@ -73,7 +84,7 @@ class Soundness:
             self._set_aside(sha256)
             return False
         if before is None or before != after:
-            return False
+            return None
         try:
             await self._catalog.put_blob(Blob(sha256=sha256, size_bytes=size, fingerprint=before))
         except StoreFailure as failure:

@@ -190,7 +190,8 @@ class Supply:
         """A document as it is stored, once it is, and what policy hides in it now. Raises as `fill` does."""
         supplied = await self.fill(repository, resource, current=True)
         case = await self.open(repository, resource)
-        source = await self._documents.stored_source(case.repository, case.resource, supplied.entry)
+        entry = await self._groups.chosen_entry(case, supplied.entry)
+        source = await self._documents.stored_source(case.repository, case.resource, entry)
         if source is None:
             raise StoreFailure(f"{repository.name}/{resource.key}: the stored document disappeared")
         try:
@@ -199,7 +200,7 @@ class Supply:
                 offline = case.repository.rules.network == "offline"
                 found = await self._ages.hidden(case.repository, case.resource, source, stored_only=offline)
                 hidden = found.names
-            document, blob = await self._document(case, supplied.entry, source.blob, source.document())
+            document, blob = await self._document(case, entry, source.blob, source.document())
         except BaseException:
             source.blob.close()
             raise

@@ -103,9 +103,13 @@ class Dossiers:
     def drop(self, job: str) -> None:
         shutil.rmtree(self.directory / job, ignore_errors=True)
 
-    def tidy(self, now: float) -> None:
-        """Remove what rehearsals left behind that were killed. `now` in seconds since the epoch."""
-        for left in self.directory.glob(f"{REHEARSAL}*"):
+    def old(self, now: float) -> list[str]:
+        """The names of directories that nothing was put into for a day. `now` in seconds since the epoch."""
+        if not self.directory.is_dir():
+            return []
+        found = []
+        for one in self.directory.iterdir():
             with suppress(FileNotFoundError):
-                if now - left.stat().st_mtime > ABANDONED_SECONDS:
-                    shutil.rmtree(left, ignore_errors=True)
+                if now - one.stat().st_mtime > ABANDONED_SECONDS:
+                    found.append(one.name)
+        return found

@@ -115,6 +115,7 @@ class Runner:
             # Not the job's fault: it goes on when there is room again.
             await self._leases.keep(lease.failed(now, *self._rules.broken_seconds, str(error)))
             _log.warning("mirror job %s waits: %s", job.id, error)
+            await self._book.advance(job.id, JobState.QUEUED, now, f"it waits: {error}")
             return
         if error is not None:
             defect = None if isinstance(error, EntrepotError) else error
@@ -183,13 +184,19 @@ class Runner:
     async def _forget(self) -> None:
         while True:
             try:
-                await asyncio.to_thread(self._dossiers.tidy, self._clock.timestamp())
+                await self._tidy()
                 before = self._clock.now() - timedelta(seconds=self._rules.keep)
                 for job in await self._book.forget(before):
                     await asyncio.to_thread(self._dossiers.drop, job)
             except StoreFailure as failure:
                 _log.warning("old mirror jobs could not be forgotten: %s", failure)
             await asyncio.sleep(FORGET_SECONDS)
+
+    async def _tidy(self) -> None:
+        """Directories of rehearsals that were killed, and of orders that were while they were given."""
+        for name in await asyncio.to_thread(self._dossiers.old, self._clock.timestamp()):
+            if self._book.find_job(name) is None:
+                await asyncio.to_thread(self._dossiers.drop, name)
 
 
 def outcome_of(counts: Counts) -> tuple[JobState, str]:
