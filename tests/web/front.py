@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from entrepot.cache.recording import Recorder
 from entrepot.cache.tally import Tally
 from entrepot.contracts.trees import Touch
 from entrepot.contracts.triggers import Triggers
@@ -20,6 +21,7 @@ from entrepot.web.ledger import Ledger
 from entrepot.web.openapi import document_of
 from entrepot.web.proxy import BrokenTransfer, Proxy
 from entrepot.web.sending import Sender
+from entrepot.web.session_views import SessionViews
 from entrepot.web.status import Status
 from entrepot.web.tokens import Guard
 from tests.cache.works import Works
@@ -58,6 +60,8 @@ class Front:
         routes: Sequence[Route] = (),
         touch: Touch | None = None,
         accesses: Triggers | None = None,
+        views: SessionViews | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         """`touch`: what every answer that is kept for memory marks."""
         self.works = works
@@ -78,6 +82,7 @@ class Front:
             counters=works.counters,
             ledger=ledger,
             touch_of=lambda repository, key: touch,
+            view_of=views.id_of if views is not None else lambda session: "",
         )
         repositories = {"shelf": works.shelf}
         proxy = Proxy(
@@ -95,6 +100,8 @@ class Front:
             warning_header=warning_header,
             guard=guard,
             accesses=accesses,
+            views=views,
+            recorder=recorder,
         )
         status = Status(
             door=door,

@@ -20,6 +20,7 @@ TOKENS: Mapping[str, tuple[str, str]] = {
     "nightly": ('["npm", "pypi"]', '["trigger"]'),
     "twin": ('["npm", "pypi"]', '["trigger"]'),
     "reader": ('["*"]', '["read"]'),
+    "builder": ('["npm"]', '["read", "trigger"]'),
     "boss": ('["*"]', '["admin"]'),
 }
 """Name to repositories and rights. The secret is the name."""
