@@ -189,7 +189,7 @@ class Workshop:
         self.explainer = Explainer(kit, documents, ages, self.fills.leases, self.repositories)
         self._filler = Filler(self.fills, self.repositories, self.engine.fill, holder=holder)
         self.pins = SqlitePins(self.catalog)
-        self.janitor = Janitor(kit, self.generation, self.counters, self._settings.storage.max_size)
+        self.janitor = Janitor(kit, self.generation, self.counters, self._settings.storage.max_size, self.repositories)
         self.mirror = make_mirror(
             MirrorParts(
                 data=self._blueprint.data,

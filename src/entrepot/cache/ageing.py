@@ -14,6 +14,7 @@ from entrepot.cache.dates import Dates
 from entrepot.cache.documents import Documents
 from entrepot.cache.facts import Facts, FileFact
 from entrepot.cache.frozen import Frozen
+from entrepot.cache.lookup import Named
 from entrepot.cache.order import Kit
 from entrepot.cache.repository import Repository
 from entrepot.cache.sightings import Sightings, counts_seen, name_of
@@ -179,7 +180,11 @@ class Ages:
             case "author":
                 return await self._authored(repository, resource, stored_only) if resource.version and asks else None
             case "none":
-                return await self._loose(repository, resource, stored_only) if asks else None
+                if not asks:
+                    return None
+                if resource.listed_anywhere and (named := await self._documents.lookup.all(repository, resource.key)):
+                    return await self._named(repository, resource, named, as_of)
+                return await self._loose(repository, resource, stored_only)
 
     async def _listed(self, repository: Repository, resource: Resource, stored_only: bool) -> _Aged | None:
         """By the date that its index has."""
@@ -222,6 +227,18 @@ class Ages:
                 seen = self._sightings.of_one(repository, package, version)
             dated = _with(dated, seen)
         return _Aged(package=package, version=version, dated=dated)
+
+    async def _named(
+        self, repository: Repository, resource: Resource, named: list[Named], as_of: datetime | None
+    ) -> _Aged | None:
+        """By when something that lists it was first had. What the generation names that is served has no age: clients
+        could not do without it."""
+        for one in named:
+            listed = one.listed
+            if listed.root and await self.choosing.names(repository.plain, listed.root, listed.sha256, as_of):
+                return None
+        dated = Dated(published=None, source="none", first_seen=min(one.listed.had_at for one in named))
+        return _Aged(package=resource.about, version=resource.version, dated=dated)
 
     async def _loose(self, repository: Repository, resource: Resource, stored_only: bool) -> _Aged | None:
         """By when upstream first said that it has it. A list of other files has no age."""

@@ -58,6 +58,19 @@ class Choosing:
             *(Held(number=edition_of(one.key), published_at=one.stored_at) for one in former),
         ]
 
+    async def names(self, repository: Repository, root: str, sha256: str, as_of: datetime | None = None) -> bool:
+        """Whether the generation that is served has such bytes. Raises UnreadableIndex."""
+        resource, choice = self.annals.resource_at(repository, root), await self.choice(repository, root, as_of)
+        entry = None
+        if resource is not None and choice is not None:
+            entry = self.root_of(repository, resource, choice)
+        elif resource is not None:
+            entry = self._documents.find_entry(repository, resource)
+        if entry is not None and entry.sha256 == sha256:
+            return True
+        roster = await self.roster(repository, root, as_of)
+        return roster is not None and sha256 in roster.digests
+
     async def roster(self, repository: Repository, root: str, as_of: datetime | None = None) -> Roster | None:
         """What the generation names that is served. Raises UnreadableIndex."""
         choice = await self.choice(repository, root, as_of)

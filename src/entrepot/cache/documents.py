@@ -8,10 +8,11 @@ from datetime import datetime
 
 from entrepot.cache.counters import Counters
 from entrepot.cache.download import Download
-from entrepot.cache.facts import FactBook, Facts, FileFact
+from entrepot.cache.facts import FactBook, Facts, FileFact, guarded
 from entrepot.cache.flight import Flight, FlightReader, Head
 from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import RECENT_SECONDS, is_fresh, negative_lifetime
+from entrepot.cache.lookup import Lookup
 from entrepot.cache.naming import is_foreign
 from entrepot.cache.order import Kit, Order, all_identities
 from entrepot.cache.plan import Keep
@@ -24,7 +25,7 @@ from entrepot.contracts.blobs import OpenBlob
 from entrepot.errors import Absent, NotCached, StoreFailure, UpstreamFailure, UpstreamStatus
 from entrepot.model.entry import Entry, Fingerprint
 from entrepot.model.imported import imported_base, is_imported
-from entrepot.model.release import Document
+from entrepot.model.release import Document, Location
 from entrepot.model.resource import Kind, Resource
 
 _log = logging.getLogger("entrepot")
@@ -35,11 +36,14 @@ class Documents:
         self._kit, self._flights, self._book = kit, flights, book
         self._soundness, self._counters = soundness, counters
         self._sightings = Sightings(kit)
+        self.lookup = Lookup(kit.listings, book.derived, soundness, book.scribe)
 
     # --- what indexes say -------------------------------------------------------------------------------------------
 
     async def stored_fact(self, repository: Repository, resource: Resource) -> FileFact | None:
         """What the stored index says of a file, however old it is; no contact."""
+        if resource.listed_anywhere:
+            return await self._listed_fact(repository, resource.key)
         index = resource.listed_in
         entry = self.find_entry(repository, index) if index is not None else None
         if index is None or entry is None or entry.gone_at is not None:
@@ -55,6 +59,12 @@ class Documents:
             finally:
                 source.blob.close()
         return facts.get(resource.key)
+
+    async def _listed_fact(self, repository: Repository, key: str) -> FileFact | None:
+        fact = await self.lookup.latest(repository, key)
+        if fact is None and await self._flights.settle_listings(repository.name):
+            fact = await self.lookup.latest(repository, key)
+        return fact
 
     async def stored_facts(self, repository: Repository, index: Resource) -> Facts:
         """The files that the stored index names; none where there is none. No contact."""
@@ -83,6 +93,20 @@ class Documents:
         finally:
             source.blob.close()
 
+    async def locate(self, repository: Repository, resource: Resource, upstream: str) -> Location:
+        """Where an upstream has a file, by the document that locates it, which is as good as the rules have it. Raises
+        what made that unreadable, and what upstream answered."""
+        assert resource.located_by is not None
+        # What is stored for clients is the only one there is, or the first one that answered.
+        only = len(repository.upstreams) == 1
+        locator = resource.located_by if only else replace(resource.located_by, upstream=upstream)
+        source = await self.bring(repository, locator)
+        try:
+            subject = f"{repository.name}/{locator.key}"
+            return guarded(repository.ecosystem.locate, subject, resource, source.document())
+        finally:
+            source.blob.close()
+
     async def facts_in(self, repository: Repository, index: Resource, source: Source) -> Facts:
         """What a document says. Raises UnreadableIndex."""
         key = self._facts_key(repository, source.base, source.url, source.blob.sha256)
@@ -107,7 +131,7 @@ class Documents:
     async def current(self, repository: Repository, index: Resource) -> Source:
         """The document, validated not longer ago than RECENT_SECONDS. Raises what upstream answered."""
         entry = self.find_entry(repository, index)
-        if entry is not None and entry.gone_at is None and self._is_recent(entry):
+        if entry is not None and entry.gone_at is None and self.is_recent(entry):
             source = await self.stored_source(repository, index, entry)
             if source is not None:
                 return source
@@ -147,7 +171,7 @@ class Documents:
         if reply.status != 200:
             raise UpstreamStatus(order.subject, reply.status)
 
-    def _is_recent(self, entry: Entry) -> bool:
+    def is_recent(self, entry: Entry) -> bool:
         now: datetime = self._kit.clock.now()
         return not entry.expired and abs((now - entry.validated_at).total_seconds()) < RECENT_SECONDS
 
@@ -181,7 +205,14 @@ class Documents:
                 body = await _read_all(reader)
                 base = self._kit.fetcher.base_url(flight.trace.upstream or repository.upstreams[0])
                 kind = head.headers.get("content-type")
-                return Source(blob=MemoryBlob(body), content_type=kind, url=head.url, base=base, resource_key=index.key)
+                return Source(
+                    blob=MemoryBlob(body),
+                    content_type=kind,
+                    url=head.url,
+                    base=base,
+                    resource_key=index.key,
+                    headers=head.headers,
+                )
         source = await self.stored_source(repository, index, entry)
         if source is None:
             raise StoreFailure(f"{flight.subject}: the stored document disappeared")
@@ -231,7 +262,14 @@ class Documents:
             return None
         kind = entry.headers.get("content-type")
         base = self.base_of(repository, entry)
-        return Source(blob=blob, content_type=kind, url=entry.url, base=base, resource_key=resource.key)
+        return Source(
+            blob=blob,
+            content_type=kind,
+            url=entry.url,
+            base=base,
+            resource_key=resource.key,
+            headers=entry.headers,
+        )
 
     def base_of(self, repository: Repository, entry: Entry) -> str:
         """The base URL of the upstream that an entry came through; of the first one, if it is configured no more; of

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from entrepot.cache.arrival import Arrival
 from entrepot.cache.asking import Asking
+from entrepot.cache.editions import Editions
 from entrepot.cache.fields import freshened, kept_fields
 from entrepot.cache.flight import Flight, Head
 from entrepot.cache.freshness import storable
@@ -22,6 +23,7 @@ from entrepot.errors import (
     StoreFailure,
     Unreachable,
     UpstreamFailure,
+    UpstreamStatus,
     UpstreamTimeout,
 )
 from entrepot.model.entry import Blob, Entry, Remembered
@@ -43,7 +45,7 @@ class Download:
 
     async def run(self) -> bool:
         """True when a stored body was replaced by another one."""
-        if await self._adopt():
+        if await self._adopt() or await self._is_unchanged():
             return False
         reply = await self._asking.open(no_cache=self._order.store_first)
         if reply.status == 304 and self._order.entry is not None:
@@ -123,14 +125,60 @@ class Download:
             return False
         if blob is None:
             return False
-        fact_url = self._asking.url_at(self._asking.location(), order.repository.upstreams[0])
-        entry = self._entry_of(blob, Headers(), fact_url, order.repository.upstreams[0])
+        entry = await self._confirmed(blob)
+        if entry is None:
+            return False
         try:
             await note_down(self._kit.catalog.put_stored(entry, blob, remember=True), order.subject)
         except StoreFailure as failure:
             _log.warning("%s was found in the store, which could not be noted: %s", order.subject, failure)
         self._flight.settle(entry)
+        if order.landed is not None:
+            await order.landed(entry)
         return True
+
+    async def _confirmed(self, blob: Blob) -> Entry | None:
+        """The entry of bytes that were here already. Where upstream must say that it has them under this name, None if
+        it says nothing of the kind. Raises Absent if it says that it has not."""
+        order, upstream = self._order, self._order.repository.upstreams[0]
+        if not order.resource.must_be_confirmed:
+            url = self._asking.url_at(self._asking.location(), upstream)
+            return self._entry_of(blob, Headers(), url, upstream)
+        reply = await self._head()
+        if reply is None or reply.headers.get("content-length") not in ("", str(blob.size_bytes)):
+            return None
+        return self._entry_of(blob, reply.headers, reply.url, self._asking.upstream)
+
+    async def _is_unchanged(self) -> bool:
+        """Whether a HEAD, which upstream does not count, tells that what is stored is what upstream has."""
+        order, entry = self._order, self._order.entry
+        if not order.resource.probed or entry is None or not order.conditional:
+            return False
+        reply = await self._head()
+        if reply is None or not self._is_of(reply, entry):
+            return False
+        await self._freshen(entry, reply.headers)
+        return True
+
+    def _is_of(self, reply: UpstreamReply, entry: Entry) -> bool:
+        told = self._order.repository.ecosystem.told_digest(reply.headers)
+        if reply.status == 304 or (told is not None and told.algorithm == "sha256"):
+            return reply.status == 304 or (told is not None and told.value == entry.sha256)
+        validator = reply.headers.get("etag")
+        return bool(validator) and not validator.startswith("W/") and validator == entry.headers.get("etag")
+
+    async def _head(self) -> UpstreamReply | None:
+        """What upstream says of the bytes without sending them; None where it says nothing to HEAD. Raises Absent."""
+        asking = Asking(self._kit, replace(self._order, method="HEAD"), self._flight)
+        try:
+            reply = await asking.open(no_cache=False)
+        except UpstreamStatus as error:
+            if error.upstream_status in (405, 501):
+                return None
+            raise
+        await reply.close()
+        self._asking.upstream = asking.upstream
+        return reply
 
     async def _verified_blob(self, sha256: str) -> Blob | None:
         opened = self._kit.blobs.open(sha256)
@@ -163,7 +211,7 @@ class Download:
 
     def _remembered(self) -> Remembered | None:
         """What this name was before. With the catalog gone nothing but a published digest can judge the bytes."""
-        if self._order.resource.kind is not Kind.ARTIFACT:
+        if self._order.resource.kind is not Kind.ARTIFACT or self._is_vouched_for():
             return None
         try:
             return self._kit.catalog.find_remembered(self._order.repository.name, self._order.resource.stored_key)
@@ -171,6 +219,11 @@ class Download:
             if self._order.resource.digest or (self._asking.fact and self._asking.fact.digests):
                 return None
             raise
+
+    def _is_vouched_for(self) -> bool:
+        """Whether what lists the file (and is checked along a chain of digests) outweighs what its name was before."""
+        fact = self._asking.fact
+        return self._order.resource.listed_anywhere and fact is not None and bool(fact.digests)
 
     # --- receiving --------------------------------------------------------------------------------------------------
 
@@ -290,12 +343,32 @@ class Download:
                 put = self._kit.catalog.put_stored(entry, blob, remember=order.resource.kind is Kind.ARTIFACT)
             # Readers of an index wait for it to be stored; those of anything else are being served.
             await (note_down(put, order.subject) if order.resource.kind is Kind.INDEX else put)
+            if order.resource.probed:
+                await Editions(self._kit).keep(order, entry, blob)
         except StoreFailure as failure:
             _log.warning("%s was served and not stored: %s", order.subject, failure)
             self._flight.store_failed(failure)
             return False
+        await self._accept(entry)
         self._flight.stored.set_result(entry)
+        if order.landed is not None:
+            await order.landed(entry)
         return order.entry is not None and order.entry.sha256 != entry.sha256
+
+    async def _accept(self, entry: Entry) -> None:
+        """Remember what came where something else is remembered, and what lists it says that this is right."""
+        repository, key = entry.repository, entry.key
+        if not self._is_vouched_for():
+            return
+        try:
+            known = self._kit.catalog.find_remembered(repository, key)
+            if known is None or known.sha256 == entry.sha256:
+                return
+            _log.warning("%s/%s: upstream replaced %s by %s", repository, key, known.sha256, entry.sha256)
+            fresh = Remembered(sha256=entry.sha256, size_bytes=entry.size_bytes, first_seen=entry.stored_at)
+            await note_down(self._kit.catalog.accept(repository, key, fresh), self._order.subject)
+        except StoreFailure as failure:
+            _log.warning("that %s was replaced could not be noted: %s", self._order.subject, failure)
 
     def _entry_of(self, blob: Blob, headers: Headers, url: str, upstream: str) -> Entry:
         order, now = self._order, self._kit.clock.now()

@@ -13,10 +13,10 @@ from entrepot.cache.counters import Counters
 from entrepot.cache.directories import Directories, is_folder, listing_of
 from entrepot.cache.documents import Documents
 from entrepot.cache.download import Download
-from entrepot.cache.fields import MUTABLE, kept_fields, shown_fields
+from entrepot.cache.fields import MUTABLE, described, kept_fields
 from entrepot.cache.flight import Flight, Head, Settled
 from entrepot.cache.flights import Flights
-from entrepot.cache.freshness import negative_lifetime
+from entrepot.cache.freshness import RECENT_SECONDS, negative_lifetime
 from entrepot.cache.frozen import Frozen
 from entrepot.cache.groups import Groups, vouch
 from entrepot.cache.indexes import Indexes
@@ -34,7 +34,7 @@ from entrepot.cache.order import Kit, Order
 from entrepot.cache.ordering import Orders
 from entrepot.cache.passing import Passing
 from entrepot.cache.patience import first_word
-from entrepot.cache.plan import Gone, Keep, Miss, Serve, next_step
+from entrepot.cache.plan import Gone, Keep, Membership, Miss, Serve, Step, next_step
 from entrepot.cache.ranges import Conditions
 from entrepot.cache.repository import Repository
 from entrepot.cache.solo import SoloClaim
@@ -106,6 +106,9 @@ class Engine:
         answer = await self._groups.chosen(case, await self._fetch_bytes(case, ask), ask)
         self._groups.note_reading(case, answer, ask)
         answer.valid_until = valid_until
+        if case.resource.listed_anywhere:
+            # A listing may come that says that this name means something else now.
+            answer.fresh_until = min(answer.fresh_until, self._kit.clock.timestamp() + RECENT_SECONDS)
         if valid_until < inf:
             # Caches behind us are to ask again, too: what holds today may be refused tomorrow.
             fields = ((name, MUTABLE if name == "cache-control" else value) for name, value in answer.headers)
@@ -123,15 +126,10 @@ class Engine:
         resource, membership = await self._groups.enter(case, ask)
         entry = self._documents.find_entry(repository, resource) if case.stored_counts else None
         step = next_step(entry, resource, ask.wish, repository.rules, self._kit.clock.now(), membership)
-        if isinstance(step, Serve):
-            answer = await self._standing.from_entry(repository, resource, step.entry, ask, step.detail)
-            if answer is not None:
-                if membership is not None:
-                    vouch(answer, membership)
-                if step.refresh and not self._flights.stopping:
-                    # Behind an answer that was given already.
-                    self._flights.launch(await self._groups.order(repository, resource, step.entry, step.entry))
-                return answer
+        if await self._is_replaced(repository, resource, step, ask):
+            return await self._fetch_upstream(repository, resource, None, entry, ask)
+        if isinstance(step, Serve) and (answer := await self._from_store(repository, resource, step, membership, ask)):
+            return answer
         if beginning := await self._beginnings.find(repository, resource, ask.conditions):
             return beginning
         gone = isinstance(step, Gone) and not await self._standing.is_listed(repository, resource)
@@ -146,6 +144,26 @@ class Engine:
                 return answer
             repository = self._live(case, ask)
         return await self._fetch_upstream(repository, resource, usable, entry, ask)
+
+    async def _from_store(
+        self, repository: Repository, resource: Resource, step: Serve, membership: Membership | None, ask: ClientAsk
+    ) -> Answer | None:
+        """None when its bytes are not there any more."""
+        answer = await self._standing.from_entry(repository, resource, step.entry, ask, step.detail)
+        if answer is None:
+            return None
+        if membership is not None:
+            vouch(answer, membership)
+        if step.refresh and not self._flights.stopping:
+            # Behind an answer that was given already.
+            self._flights.launch(await self._groups.order(repository, resource, step.entry, step.entry))
+        return answer
+
+    async def _is_replaced(self, repository: Repository, resource: Resource, step: Step, ask: ClientAsk) -> bool:
+        """Whether other bytes have this name now, and upstream may be asked for them."""
+        if not isinstance(step, Serve) or ask.wish.stored_only:
+            return False
+        return await self._standing.is_replaced(repository, resource, step.entry)
 
     def _live(self, case: Case, ask: ClientAsk) -> Repository:
         """The repository for a miss: where its store is filled behind, this answer is not stored."""
@@ -164,7 +182,9 @@ class Engine:
         if entry is None and order.fact is None:
             self.absences.check(subject)
         try:
-            if ask.method == "HEAD" and entry is None and self._flights.find(order) is None:
+            # Who asks for the head of what is counted only when it is fetched will fetch it next, by its digest.
+            probes = ask.method == "HEAD" and entry is None and not resource.probed
+            if probes and self._flights.find(order) is None:
                 return await self._probe(order)
             stand_in = await self._standing.stand_in(repository, resource, seen)
             flight, joined = self._flights.launch(order)
@@ -195,7 +215,18 @@ class Engine:
         if isinstance(head, Settled) or flight.settled is not None:
             entry = head.entry if isinstance(head, Settled) else flight.stored.result()
             return await self._settled(order, entry, trace, ask)
+        if order.resource.probed and not head.sha256:
+            return await self._once_stored(order, flight, head, trace, ask)
         return await self._growing(order, flight, head, trace, ask)
+
+    async def _once_stored(self, order: Order, flight: Flight, head: Head, trace: Trace, ask: ClientAsk) -> Answer:
+        """Clients want its digest in the answer's fields, and upstream did not tell it."""
+        try:
+            answer = await self._settled(order, await asyncio.shield(flight.stored), trace, ask)
+        except StoreFailure:
+            return await self._growing(order, flight, head, trace, ask)
+        answer.trace = replace(trace, outcome="miss")
+        return answer
 
     async def _from_renewal(
         self, order: Order, flight: Flight, joined: bool, stand_in: Entry | None, ask: ClientAsk
@@ -240,7 +271,9 @@ class Engine:
         representation = Representation(
             body=Growing(flight),
             size_bytes=head.total,
-            headers=shown_fields(order.resource, kept_fields(head.headers, decoded=False)),
+            headers=described(
+                order.repository.ecosystem, order.resource, kept_fields(head.headers, decoded=False), head.sha256
+            ),
             etag=etag_of(head.sha256) if head.sha256 else "",
             modified=parse_http_date(head.headers.get("last-modified")),
         )
@@ -273,7 +306,12 @@ class Engine:
             Representation(
                 body=b"",
                 size_bytes=int(length) if length.isascii() and length.isdigit() else None,
-                headers=shown_fields(order.resource, kept_fields(reply.headers, decoded=False)),
+                headers=described(
+                    order.repository.ecosystem,
+                    order.resource,
+                    kept_fields(reply.headers, decoded=False),
+                    download.sha256,
+                ),
                 etag=etag_of(download.sha256) if download.sha256 else "",
                 modified=parse_http_date(reply.headers.get("last-modified")),
             ),

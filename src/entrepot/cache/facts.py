@@ -19,7 +19,7 @@ from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import EntrepotError, StoreFailure, UnreadableIndex
 from entrepot.model.digest import Digest
-from entrepot.model.release import Document, Location
+from entrepot.model.release import Document, Location, Release, ReleaseFile
 
 IN_THREAD_BYTES = 64 << 10
 """Documents above this are parsed in a thread; below it, the hop costs more than the work."""
@@ -78,23 +78,30 @@ def guarded(call: Callable[_P, _T], subject: str, *args: _P.args, **kwargs: _P.k
 
 
 def facts_of(ecosystem: Ecosystem, document: Document) -> dict[str, FileFact]:
-    found: dict[str, FileFact] = {}
+    return dict(each_fact(ecosystem, document))
+
+
+def each_fact(ecosystem: Ecosystem, document: Document) -> Iterator[tuple[str, FileFact]]:
+    """The facts one by one, each with its key."""
     for release in ecosystem.releases(document):
         if not release.files:
             bare = FileFact("", "", published=release.published, package=release.package, version=release.version)
-            found[f"{_BARE}{release.version}"] = bare
+            yield f"{_BARE}{release.version}", bare
         for file in release.files:
-            found[ecosystem.link(release.package, file)] = FileFact(
-                origin=file.location.origin,
-                path=file.location.path,
-                digests=tuple((digest.algorithm, digest.value) for digest in file.digests),
-                size_bytes=file.size_bytes,
-                published=file.published or release.published,
-                package=release.package,
-                version=release.version,
-                name=file.name,
-            )
-    return found
+            yield ecosystem.link(release.package, file), _fact_of(release, file)
+
+
+def _fact_of(release: Release, file: ReleaseFile) -> FileFact:
+    return FileFact(
+        origin=file.location.origin,
+        path=file.location.path,
+        digests=tuple((digest.algorithm, digest.value) for digest in file.digests),
+        size_bytes=file.size_bytes,
+        published=file.published or release.published,
+        package=release.package,
+        version=release.version,
+        name=file.name,
+    )
 
 
 class _StoredFacts(Mapping[str, FileFact]):
@@ -117,7 +124,7 @@ class FactBook:
     """The facts of the documents of all repositories: the latest in memory, those of big documents stored."""
 
     def __init__(self, derived: DerivedBlobs, budget_bytes: int = 16 << 20, scribe: Scribe | None = None) -> None:
-        self._derived, self._scribe = derived, scribe
+        self.derived, self.scribe = derived, scribe
         self._budget, self._held = budget_bytes, 0
         self._known: OrderedDict[str, tuple[Facts, int]] = OrderedDict()
         self._turns = Turns()
@@ -138,25 +145,25 @@ class FactBook:
             return held if held is not None else await self._read(key, work, blob.size_bytes)
 
     async def _read(self, key: str, work: "_Reading", size_bytes: int) -> Facts:
-        if self._scribe is not None and size_bytes >= AWAY_BYTES:
+        if self.scribe is not None and size_bytes >= AWAY_BYTES:
             try:
-                return await self._read_away(key, work, self._scribe)
+                return await self._read_away(key, work, self.scribe)
             except (Unable, StoreFailure) as reason:
                 _log.info("%s is read here: %s", work.subject, reason)
         facts = await asyncio.to_thread(work)
         self._hold(key, facts)
         if size_bytes > KEPT_BYTES and facts:
-            await self._derived.put(key, await asyncio.to_thread(_encode, facts), b"")
+            await self.derived.put(key, await asyncio.to_thread(_encode, facts), b"")
         return facts
 
     async def _read_away(self, key: str, work: "_Reading", scribe: Scribe) -> Facts:
         """By the helper. Raises Unable and StoreFailure where it must be done here."""
-        async with self._derived.room() as room:
+        async with self.derived.room() as room:
             written = await scribe.run(work.job(room.path))
             if written is None:
                 self._hold(key, {})
                 return {}
-            await self._derived.keep(key, room, written.sha256, b"")
+            await self.derived.keep(key, room, written.sha256, b"")
         facts = await self.find(key)
         if facts is None:
             raise StoreFailure(f"{work.subject}: what was just written is gone")
@@ -165,7 +172,7 @@ class FactBook:
     async def find(self, key: str) -> Facts | None:
         if (held := self._held_facts(key)) is not None:
             return held
-        stored = await self._derived.read(key)
+        stored = await self.derived.read(key)
         if stored is None:
             return None
         facts = _StoredFacts(stored)

@@ -1,8 +1,11 @@
 """All flights of this process: joined, led, or followed where another process leads."""
 
+import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from entrepot.cache.absences import absence_of
 from entrepot.cache.background import Background
@@ -29,6 +32,8 @@ class Flights:
         self._kit, self._board, self._generation, self._background = kit, board, generation, background
         self._flying: dict[str, Flight] = {}
         self._suspects: dict[str, None] = {}
+        self._listings: dict[str, dict[Flight, asyncio.Future[None]]] = {}
+        """Flights of what lists files, by repository, and what ends when it is noted that they do."""
         self.stopping = False
 
     def find(self, order: Order) -> Flight | None:
@@ -51,8 +56,24 @@ class Flights:
         window = limits.document_window_bytes if document else limits.window_bytes
         flight = Flight(order.subject, window_limit=window, streamed=not document)
         self._flying[_name(order)] = flight
+        if order.resource.lists:
+            noted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._listings.setdefault(order.repository.name, {})[flight] = noted
         self._background.spawn(self._fly(order, flight), f"flight {order.subject}")
         return flight, False
+
+    async def settle_listings(self, repository: str) -> bool:
+        """Wait for what lists files of a repository and has been sent as a whole: who read it will ask for what it
+        lists. Whether there was any."""
+        under_way = self._listings.get(repository, {})
+        noted = [future for flight, future in under_way.items() if flight.whole]
+        if noted:
+            await asyncio.wait(noted)
+        return bool(noted)
+
+    def behind(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Have something done that nobody waits for, and that ends with the server."""
+        self._background.spawn(work, name)
 
     def stop(self) -> None:
         self.stopping = True
@@ -78,6 +99,9 @@ class Flights:
             raise
         finally:
             self._forget(order, flight)
+            noted = self._listings.get(order.repository.name, {}).pop(flight, None)
+            if noted is not None and not noted.done():
+                noted.set_result(None)
 
     async def _claim(self, order: Order, flight: Flight) -> Claim | None:
         """The lead; None when another process led and the flight has its end."""

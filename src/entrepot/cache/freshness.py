@@ -111,7 +111,8 @@ def _upstream_lifetime(headers: Headers, received: datetime) -> float:
 def negative_lifetime(resource: Resource, rules: FreshnessRules) -> float:
     """For how many seconds a 404 is told again. A file may have been published since its index was read: its 404 lasts
     no longer than the index is taken for current."""
-    return rules.negative_ttl if resource.listed_in is None else min(rules.negative_ttl, RECENT_SECONDS)
+    listed = resource.listed_in is not None or resource.listed_anywhere
+    return min(rules.negative_ttl, RECENT_SECONDS) if listed else rules.negative_ttl
 
 
 def age_of(entry: Entry, now: datetime) -> float:
@@ -163,4 +164,7 @@ def storable(status: int, headers: Headers, resource: Resource, rules: Freshness
     directives = parse_directives(headers.get("cache-control"))
     if rules.obey_no_store and directives.keys() & {"no-store", "private"}:
         return False
+    if resource.digest is not None:
+        # Whoever asks, and however, other bytes would be refused.
+        return True
     return all(name.lower() in HONOURED_VARY for name in split_list(headers.get("vary")))

@@ -13,6 +13,7 @@ from entrepot.cache.flights import Flights
 from entrepot.cache.judging import opened
 from entrepot.cache.order import OVERTAKINGS, Kit, Order, Superseded
 from entrepot.cache.ordering import Orders
+from entrepot.cache.registrar import Registrar
 from entrepot.cache.repository import Repository
 from entrepot.cache.rosters import Roster, fact_of
 from entrepot.contracts.blobs import OpenBlob
@@ -39,13 +40,15 @@ _OF_BYTES = ("last-modified", "etag", "content-length")
 
 
 class Generations:
-    def __init__(self, kit: Kit, flights: Flights, documents: Documents, orders: Orders, annals: Annals) -> None:
+    def __init__(
+        self, kit: Kit, flights: Flights, documents: Documents, orders: Orders, registrar: Registrar, annals: Annals
+    ) -> None:
         self._kit, self._flights, self._documents, self._orders = kit, flights, documents, orders
-        self.annals = annals
+        self.registrar, self.annals = registrar, annals
 
     async def order(self, order: Order) -> Order:
         """The order for a root or a member, so that what comes goes where it belongs."""
-        resource = order.resource
+        order, resource = self.registrar.told(order), order.resource
         if not resource.snapshot or not order.repository.rules.keep or (resource.is_root and resource.edition):
             return order
         if resource.is_root:
@@ -87,7 +90,7 @@ class Generations:
             async with turns:
                 return await work
 
-        work = [*loose, *(self._bring_named(repository, one, held, number, settled) for one, held in named)]
+        work = [*loose, *(self._bring_named(repository, root, one, held, number, settled) for one, held in named)]
         found = await asyncio.gather(*map(taking_turns, work), return_exceptions=True)
         return [one for one in _sound(found, f"{repository.name}/{root}") if one.aside_at is not None]
 
@@ -103,7 +106,7 @@ class Generations:
         return found
 
     async def _bring_named(
-        self, repository: Repository, member: Member, held: Entry, number: int, settled: bool
+        self, repository: Repository, root: str, member: Member, held: Entry, number: int, settled: bool
     ) -> Entry | None:
         """None: configuration refuses it, or upstream does not have what it names. Raises Superseded."""
         resource = member.resource
@@ -113,11 +116,13 @@ class Generations:
             return known
         stored = await self._adopt(repository, member, resource, held)
         if stored is not None:
+            if resource.lists:
+                await self.registrar.note(repository, resource, stored, root)
             return stored
         absent = Superseded(member.role)
         for plainly in (False, True) if member.also is not None else (False,):
             try:
-                return await self._fetch(repository, resource, fact_of(member, plainly=plainly))
+                return await self._fetch(repository, root, resource, fact_of(member, plainly=plainly))
             except Absent as error:
                 absent = Superseded(str(error))
             except PolicyError:
@@ -134,7 +139,13 @@ class Generations:
         blob = self._kit.catalog.find_blob(sha256) if sha256 else None
         now: datetime = self._kit.clock.now()
         entry = replace(
-            held, key=resource.stored_key, sha256=sha256, validated_at=now, failures=0, next_check_at=None, expired=False
+            held,
+            key=resource.stored_key,
+            sha256=sha256,
+            validated_at=now,
+            failures=0,
+            next_check_at=None,
+            expired=False,
         )
         if blob is None or not self._documents.is_sound(entry):
             return None
@@ -145,9 +156,9 @@ class Generations:
         await self._kit.catalog.put_stored(entry, blob, remember=False)
         return entry
 
-    async def _fetch(self, repository: Repository, resource: Resource, fact: FileFact) -> Entry:
+    async def _fetch(self, repository: Repository, root: str, resource: Resource, fact: FileFact) -> Entry:
         case = opened(self._kit.fetcher, repository, resource)
-        order = await self._orders.make(case.repository, case.resource, None, None)
+        order = self.registrar.told(await self._orders.make(case.repository, case.resource, None, None), root)
         # What is named is nothing without its root: not to be found here by another flight that began before.
         flight, _ = self._flights.launch(replace(order, fact=fact, learn=None, seen=self._kit.clock.now()))
         return await asyncio.shield(flight.stored)
@@ -167,14 +178,16 @@ class Generations:
             case = opened(self._kit.fetcher, repository, resource)
             order = await self._orders.make(case.repository, aside, replace(known, aside_at=now, failures=0), None)
             # Only what this attempt brings, or asks about, counts.
-            flight, _ = self._flights.launch(replace(order, seen=now))
+            flight, _ = self._flights.launch(replace(self.registrar.told(order), seen=now))
             return await asyncio.shield(flight.stored)
         except (Absent, PolicyError):
             return None
 
     # --- publishing it ----------------------------------------------------------------------------------------------
 
-    async def publish(self, order: Order, entry: Entry, blob: Blob, members: Sequence[Entry]) -> None:
+    async def publish(
+        self, order: Order, entry: Entry, blob: Blob, members: Sequence[Entry], roster: Roster | None
+    ) -> None:
         current = self.annals.current(order.repository, entry.key)
         generation = Published(
             repository=entry.repository,
@@ -184,6 +197,8 @@ class Generations:
             published_at=self._kit.clock.now(),
         )
         await self._kit.catalog.publish(generation, entry, blob, members)
+        if roster is not None:
+            await self.registrar.name(order.repository.plain, entry, roster)
 
     async def put_root(self, entry: Entry, blob: Blob) -> None:
         """The root once more, as it was."""
@@ -217,6 +232,7 @@ class _Renewal:
     def __init__(self, generations: Generations, order: Order) -> None:
         self._generations, self._order = generations, order
         self._members: list[Entry] = []
+        self._roster: Roster | None = None
         self._attempts = 0
 
     async def bring(self, blob: OpenBlob, document: Document) -> None:
@@ -224,16 +240,18 @@ class _Renewal:
         repository, root = self._order.repository, self._order.resource.key
         if not self._is_current(blob.sha256):
             plain, number = repository.plain, self._generations.annals.number(repository, root) + 1
-            roster = await self._generations.annals.rosters.read(plain, root, blob.sha256, blob.size_bytes, document)
+            self._roster = await self._generations.annals.rosters.read(
+                plain, root, blob.sha256, blob.size_bytes, document
+            )
             self._attempts += 1
             settled = self._attempts > OVERTAKINGS
-            self._members = await self._generations.bring(plain, root, number, roster, settled=settled)
+            self._members = await self._generations.bring(plain, root, number, self._roster, settled=settled)
 
     async def publish(self, entry: Entry, blob: Blob) -> None:
         if self._is_current(entry.sha256):
             await self._generations.put_root(entry, blob)
         else:
-            await self._generations.publish(self._order, entry, blob, self._members)
+            await self._generations.publish(self._order, entry, blob, self._members, self._roster)
 
     def _is_current(self, sha256: str) -> bool:
         """Whether upstream has no other root than the one that its members here go with."""

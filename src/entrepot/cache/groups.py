@@ -15,9 +15,10 @@ from entrepot.cache.judging import Case, opened
 from entrepot.cache.order import Kit, Order
 from entrepot.cache.ordering import Orders
 from entrepot.cache.plan import Gone, Keep, Membership, Miss, Serve, next_step
+from entrepot.cache.registrar import Registrar
 from entrepot.cache.repository import Repository
 from entrepot.cache.standing import Standing
-from entrepot.errors import Absent, PolicyError, StoreFailure, UpstreamTimeout
+from entrepot.errors import Absent, EntrepotError, PolicyError, StoreFailure, UpstreamTimeout
 from entrepot.model.entry import Entry
 from entrepot.model.resource import Resource, edition_of
 
@@ -32,11 +33,33 @@ class Groups:
         self._kit, self._flights, self._documents, self._standing = kit, flights, documents, standing
         self._orders = orders
         self._choosing, self._annals = choosing, choosing.annals
-        self._generations = Generations(kit, flights, documents, orders, choosing.annals)
+        registrar = Registrar(kit, flights, documents, choosing)
+        self._generations = Generations(kit, flights, documents, orders, registrar, choosing.annals)
+        orders.renew = self.renew
         self._readings = kit.readings
 
     async def order(self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None) -> Order:
         return await self._generations.order(await self._orders.make(repository, resource, entry, seen))
+
+    async def renew(self, repository: Repository) -> None:
+        """Bring all roots that are held up to date, but for those that are: a file was published that none lists. An
+        outage leaves them as they are."""
+        due = (self._renew(repository, group.root) for group in self._annals.groups(repository))
+        for error in await asyncio.gather(*due, return_exceptions=True):
+            if isinstance(error, BaseException) and not isinstance(error, EntrepotError):
+                raise error
+
+    async def _renew(self, repository: Repository, key: str) -> None:
+        root = self._annals.resource_at(repository, key)
+        entry = self._documents.find_entry(repository, root) if root is not None else None
+        if root is None or entry is None or entry.gone_at is not None or self._documents.is_recent(entry):
+            return
+        case = opened(self._kit.fetcher, repository, root)
+        if case.repository.rules.network == "offline":
+            return
+        order = await self.order(case.repository, case.resource, entry, entry)
+        flight, _ = self._flights.launch(order)
+        await self.landed(order, flight, None)
 
     # --- members ----------------------------------------------------------------------------------------------------
 

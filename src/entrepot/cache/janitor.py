@@ -2,11 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from math import inf
 
 from entrepot.cache.counters import Counters
 from entrepot.cache.order import Kit
+from entrepot.cache.repository import Repository
+from entrepot.cache.snapshots import kept_seconds
 from entrepot.cache.soundness import hash_of
 from entrepot.contracts.board import Generation
 from entrepot.errors import StoreFailure
@@ -20,6 +24,7 @@ ABSENCE_AGE = timedelta(days=7)
 ABSENCES_KEPT = 100_000
 ASIDE_AGE = timedelta(hours=1)
 """For how long a generation of a group stays readable when another one took its place."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ABSENCES_EVERY = 300.0
 """Seconds. Between two times as many can be added as upstream answers; afterwards there are ABSENCES_KEPT at most."""
 
@@ -36,7 +41,16 @@ class Swept:
 
 
 class Janitor:
-    def __init__(self, kit: Kit, generation: Generation, counters: Counters, max_bytes: int | None) -> None:
+    def __init__(
+        self,
+        kit: Kit,
+        generation: Generation,
+        counters: Counters,
+        max_bytes: int | None,
+        repositories: Mapping[str, Repository] | None = None,
+    ) -> None:
+        """`repositories`: how long their generations are kept depends on what ages they ask for."""
+        self._repositories = repositories or {}
         self._kit, self._generation, self._counters, self._max_bytes = kit, generation, counters, max_bytes
         self._tidied_at = 0.0
 
@@ -66,7 +80,13 @@ class Janitor:
     async def forget_generations(self) -> None:
         """Members of groups that no client can be in the middle of reading any more, and the bytes that were theirs
         alone; also those of generations that were never published."""
-        for sha256 in set(await self._kit.catalog.delete_aside(self._kit.clock.now() - ASIDE_AGE)):
+        now = self._kit.clock.now()
+        before, kept = now - ASIDE_AGE, {}
+        for name, repository in self._repositories.items():
+            if (seconds := kept_seconds(repository.gate.cooldown)) > 0:
+                kept[name] = before - timedelta(seconds=seconds) if seconds < inf else EPOCH
+        await self._kit.listings.delete_aside(before, kept)
+        for sha256 in set(await self._kit.catalog.delete_aside(before, kept)):
             if not await asyncio.to_thread(self._kit.catalog.is_used, sha256):
                 await self.remove(sha256)
 

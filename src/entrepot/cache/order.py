@@ -8,12 +8,13 @@ from urllib.parse import urljoin
 from entrepot.cache.counters import Counts
 from entrepot.cache.facts import FileFact
 from entrepot.cache.repository import Repository
-from entrepot.cache.solo import SoloReadings
+from entrepot.cache.solo import SoloListings, SoloReadings
 from entrepot.contracts.blobs import BlobStore, OpenBlob
 from entrepot.contracts.board import Readings
 from entrepot.contracts.catalog import Catalog
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.fetcher import Fetcher
+from entrepot.contracts.listings import Listings
 from entrepot.model.entry import Blob, Entry
 from entrepot.model.release import Document, Location
 from entrepot.model.resource import BASE, Resource
@@ -41,6 +42,7 @@ class Kit:
     clock: Clock
     limits: Limits
     readings: Readings = field(default_factory=SoloReadings)
+    listings: Listings = field(default_factory=SoloListings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +58,15 @@ class Order:
     """What a stored index says of the file."""
     learn: Callable[[], Awaitable[FileFact | None]] | None = None
     """Reads the index upstream, where no stored one lists the file."""
+    locate: Callable[[str], Awaitable[Location]] | None = None
+    """Where an upstream has the file, told by a document of that upstream's."""
     examine: Callable[[OpenBlob, Document], Awaitable[None]] | None = None
     """Works on what came before it may replace what is stored, or leave: reads a new index, brings the members of a new
     root. Raises what forbids it."""
     seen: datetime | None = None
     """When the entry was validated that this order was decided on; a later one in the catalog makes it needless."""
+    landed: Callable[[Entry], Coroutine[None, None, None]] | None = None
+    """Told of what is stored now, behind everybody who waits for it."""
     put: Callable[[Entry, Blob], Coroutine[None, None, None]] | None = None
     """Makes known what came; None: `put_stored`."""
     method: str = "GET"

@@ -57,3 +57,10 @@ def candidates(
 def _refusal_of(one: Held, cooldown: Cooldown, now: datetime, as_of: datetime | None) -> Refusal | None:
     dated = Dated(published=one.published_at, source="registry")
     return cooldown.judge("", f"generation {one.number}", dated, now, as_of)
+
+
+def kept_seconds(cooldown: Cooldown | None) -> float:
+    """For how long a generation may still be wanted that another one took the place of."""
+    if cooldown is None:
+        return 0.0
+    return inf if cooldown.as_of is not None else cooldown.default

@@ -4,7 +4,7 @@ from entrepot.cache.answer import Answer, Representation, Stored, Trace, etag_of
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.contact import offline_miss
 from entrepot.cache.documents import Documents
-from entrepot.cache.fields import shown_fields
+from entrepot.cache.fields import described
 from entrepot.cache.flight import Flight
 from entrepot.cache.freshness import fresh_until, is_fresh, stale_for
 from entrepot.cache.order import Kit
@@ -32,7 +32,7 @@ class Standing:
         representation = Representation(
             body=Stored(blob),
             size_bytes=entry.size_bytes,
-            headers=shown_fields(resource, entry.headers),
+            headers=described(repository.ecosystem, resource, entry.headers, entry.sha256),
             etag=etag_of(entry.sha256),
             modified=parse_http_date(entry.headers.get("last-modified")),
         )
@@ -87,9 +87,17 @@ class Standing:
             return None if await self.is_listed(repository, resource) else entry
         return entry if self._soundness.is_there(entry) else None
 
+    async def is_replaced(self, repository: Repository, resource: Resource, entry: Entry) -> bool:
+        """Whether a stored listing says that other bytes have this file's name now."""
+        if not resource.listed_anywhere:
+            return False
+        fact = await self._documents.stored_fact(repository, resource)
+        return fact is not None and fact.sha256 not in ("", entry.sha256)
+
     async def is_listed(self, repository: Repository, resource: Resource) -> bool:
         """Whether a stored index names it: then an older 404 says nothing."""
-        return resource.listed_in is not None and await self._documents.stored_fact(repository, resource) is not None
+        listed = resource.listed_in is not None or resource.listed_anywhere
+        return listed and await self._documents.stored_fact(repository, resource) is not None
 
 
 def fallback_of(flight: Flight, stand_in: Entry | None) -> Keep | None:

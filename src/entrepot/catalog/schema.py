@@ -177,6 +177,21 @@ generations = Table(
     sqlite_with_rowid=False,
 )
 
+listings = Table(
+    "listings",
+    metadata,
+    Column("repository", Text, primary_key=True),
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("root", Text, nullable=False),  # the key of its group's root; empty for what is in none
+    Column("url", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("had_at", BigInteger, nullable=False),
+    Column("aside_at", BigInteger),  # of those that are named no more
+    sqlite_with_rowid=False,
+)
+
 # One row: the id that bundles of this store carry.
 store = Table(
     "store",
