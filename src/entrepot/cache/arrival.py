@@ -57,6 +57,7 @@ class Arrival:
     async def begin(self, reply: UpstreamReply) -> None:
         """The answer's fields are there. Called again when a document has to come again from its start."""
         self._size = self._repeated = 0
+        self._take_word(reply)
         self._check_claims(reply)
         await self._open_blob(reply)
         head = Head(
@@ -71,6 +72,12 @@ class Arrival:
             return
         self._flight.begin(head, self._blob.reader())
         self._announce(head, self._blob.path)
+
+    def _take_word(self, reply: UpstreamReply) -> None:
+        """Of a file, upstream's own fields may tell the digest."""
+        told = None if self._is_document else self._order.repository.ecosystem.told_digest(reply.headers)
+        if told is not None:
+            self._wanted = tuple(dict.fromkeys((*_published(self._order, self._fact), told)))
 
     async def take_up(self, head: Head, failure: StoreFailure) -> None:
         """Go on where another process, whose growing file was read along, cannot; in memory."""

@@ -1,10 +1,11 @@
 """Which of upstream's header fields are kept, and which of them a client is shown."""
 
+from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.model.headers import Headers
 from entrepot.model.resource import Kind, Resource
 
 ABOUT_THE_BODY = frozenset(("content-type", "content-encoding", "content-language", "content-disposition"))
-KEPT = ABOUT_THE_BODY | {"etag", "last-modified", "cache-control", "expires", "date", "age", "vary"}
+KEPT = ABOUT_THE_BODY | {"etag", "last-modified", "cache-control", "expires", "date", "age", "vary", "link"}
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "no-cache"
 """Clients ask again each time, which costs them a 304 from next door: what an operator changes takes effect at once."""
@@ -20,6 +21,11 @@ def freshened(stored: Headers, news: Headers) -> Headers:
     """After a 304: its fields replace the stored ones, except those that describe the body (RFC 9111 §3.2)."""
     changes = [(name, value) for name, value in news if name in KEPT and name not in ABOUT_THE_BODY]
     return Headers(field for field in stored if field[0] != "age").replaced(changes)
+
+
+def described(ecosystem: Ecosystem, resource: Resource, headers: Headers, sha256: str) -> tuple[tuple[str, str], ...]:
+    """The fields that describe stored bytes to a client, with what this ecosystem's clients want to be told besides."""
+    return (*shown_fields(resource, headers), *ecosystem.shown(resource, headers, sha256))
 
 
 def shown_fields(resource: Resource, headers: Headers) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,6 @@
 """Indexes as clients get them: rendered, in the coding they take, or untouched where nothing is to be rewritten."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from entrepot.cache.ageing import Ages, Hidden
@@ -52,10 +53,11 @@ class Indexes:
         except BaseException:
             source.blob.close()
             raise
+        shown = repository.ecosystem.shown(resource, source.headers, source.blob.sha256)
         if rendition is None:
-            return _held(_untouched(resource, source, ask), hidden.until)
+            return _held(_untouched(resource, source, ask, shown), hidden.until)
         source.blob.close()
-        return _held(self._rendered(resource, rendition, ask), hidden.until)
+        return _held(self._rendered(resource, rendition, ask, shown), hidden.until)
 
     async def _hidden(self, repository: Repository, resource: Resource, source: Source, ask: ClientAsk) -> Hidden:
         return await self._ages.hidden(repository, resource, source, ask.as_of, stored_only=ask.wish.stored_only)
@@ -101,13 +103,16 @@ class Indexes:
             raise refusal
         return await self._documents.bring(repository, description, stored_only=stored_only), hidden.until
 
-    def _rendered(self, resource: Resource, rendition: Rendition, ask: ClientAsk) -> Answer:
+    def _rendered(
+        self, resource: Resource, rendition: Rendition, ask: ClientAsk, shown: Iterable[tuple[str, str]]
+    ) -> Answer:
         packed = rendition.gzip if ask.gzip else None
         variant = packed or rendition.plain
         headers = [
             ("content-type", rendition.content_type),
             ("cache-control", MUTABLE),
             ("vary", "Accept, Accept-Encoding"),
+            *shown,
         ]
         if packed is not None:
             headers.append(("content-encoding", "gzip"))
@@ -135,7 +140,7 @@ def _held(answer: Answer, until: float) -> Answer:
     return answer
 
 
-def _untouched(resource: Resource, source: Source, ask: ClientAsk) -> Answer:
+def _untouched(resource: Resource, source: Source, ask: ClientAsk, shown: Iterable[tuple[str, str]] = ()) -> Answer:
     representation = Representation(
         body=Stored(source.blob),
         size_bytes=source.blob.size_bytes,
@@ -143,6 +148,7 @@ def _untouched(resource: Resource, source: Source, ask: ClientAsk) -> Answer:
             ("content-type", resource.content_type or source.content_type or "application/octet-stream"),
             ("cache-control", MUTABLE),
             ("vary", "Accept"),
+            *shown,
         ),
         etag=etag_of(source.blob.sha256),
     )

@@ -5,7 +5,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.board import Board, Claim, Stage, Watch
 from entrepot.contracts.ecosystem import View
 from entrepot.errors import StoreFailure
+from entrepot.model.headers import Headers
 from entrepot.model.release import Document, Rendered
 from entrepot.model.resource import Resource
 
@@ -44,6 +45,8 @@ class Source:
     base: str
     """The base URL of the upstream that it came through."""
     resource_key: str
+    headers: Headers = field(default_factory=Headers)
+    """What is kept of upstream's fields."""
 
     @property
     def key(self) -> str:

@@ -1,10 +1,10 @@
 """The environment that points every package manager at us."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from entrepot.contracts.ecosystem import Client
+from entrepot.contracts.ecosystem import Client, ConfigFile
 
 PROXIES = ("HTTP_PROXY", "ALL_PROXY")
 NO_PROXY = "NO_PROXY"
@@ -15,9 +15,11 @@ def environment_of(
     clients: Mapping[str, Iterable[Client]],
     url_of: Callable[[str], str],
     directory: Path,
+    hosts_of: Callable[[str], Sequence[str]] = lambda repository: (),
 ) -> dict[str, str]:
     """A person's own environment, with what the clients of each repository need in addition. Configuration files are
-    written into `directory`. Of two repositories with the same clients the first has them."""
+    written into `directory`. Of two repositories with the same clients the first has them, but for the hosts that each
+    stands for (`hosts_of`)."""
     changed: dict[str, str] = {}
     for repository, known in clients.items():
         url = url_of(repository)
@@ -26,12 +28,29 @@ def environment_of(
             for variable, template in client.variables.items():
                 changed.setdefault(variable, template.format(url=url, host=host))
             for file in client.files:
-                if file.variable not in changed:
+                if file.per_host:
+                    changed |= _add_hosts(file, url, hosts_of(repository), directory)
+                elif file.variable not in changed:
                     path = directory / file.name
                     path.write_text(file.content.replace("{url}", url), encoding="utf-8")
                     changed[file.variable] = str(path)
         changed |= _around_proxies(own, changed, host)
     return {**own, **changed}
+
+
+def _add_hosts(file: ConfigFile, url: str, hosts: Sequence[str], directory: Path) -> dict[str, str]:
+    """The variable; nothing where the repository stands for no host."""
+    path, place = directory / file.name, urlsplit(url)
+    # What begins with a tilde cannot stand in the name of an image.
+    registry = f"{place.netloc}{place.path}".replace("/~", "/session-")
+    known = path.read_text(encoding="utf-8") if path.exists() else file.content
+    for host in hosts:
+        text = file.per_host.format(host=host, registry=registry, insecure=str(place.scheme == "http").lower())
+        known = known if text in known else known + text
+    if not hosts:
+        return {}
+    path.write_text(known, encoding="utf-8")
+    return {file.variable: str(path)}
 
 
 def _around_proxies(own: Mapping[str, str], changed: Mapping[str, str], host: str) -> dict[str, str]:

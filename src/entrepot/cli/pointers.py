@@ -69,7 +69,8 @@ def _answers(client: Client, machine: Machine) -> Iterator[tuple[str, str]]:
 
 def _judge(client: Client, repository: str, pointer: Pointer | None, ourselves: Ourselves) -> Finding:
     url = f"{ourselves.url}/{repository}"
-    setup = client.setup.format(url=url, host=urlsplit(url).hostname or "")
+    place = urlsplit(url)
+    setup = client.setup.format(url=url, host=place.hostname or "", registry=f"{place.netloc}{place.path}")
     if pointer is None:
         return note(client.name, "installed; goes past us, to where it goes by default", _advice(setup))
     where = f"{pointer.address} ({pointer.source})"

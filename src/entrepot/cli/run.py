@@ -48,7 +48,7 @@ def run(
         tempfile.TemporaryDirectory(prefix="entrepot-") as directory,
     ):
         began = time.time()
-        environment = environment_of(os.environ, session.clients, session.url_of, Path(directory))
+        environment = environment_of(os.environ, session.clients, session.url_of, Path(directory), session.hosts_of)
         try:
             status = run_child(command, environment)
         except CannotRun as error:

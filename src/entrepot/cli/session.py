@@ -44,6 +44,8 @@ class _About(msgspec.Struct, kw_only=True):
     url: str
     repositories: dict[str, str]
     """Name to ecosystem."""
+    stands_for: dict[str, list[str]] = {}
+    """The hosts by which what a repository serves is called."""
 
 
 class _Frozen(msgspec.Struct, kw_only=True):
@@ -99,6 +101,10 @@ class Session:
     def url_of(self, repository: str) -> str:
         """Without trailing slash."""
         return f"{self._about.url}/{self.mark}/{repository}"
+
+    def hosts_of(self, repository: str) -> list[str]:
+        """By which what the repository serves is called."""
+        return self._about.stands_for.get(repository, [])
 
     def counts(self) -> dict[str, Counts] | None:
         """What was served so far, by repository; None when the server is gone."""

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, ClassVar, Literal
@@ -12,6 +12,7 @@ from entrepot.contracts.closure import Closure
 from entrepot.contracts.closure import Skipped as Skipped
 from entrepot.errors import ConfigError, EntrepotError, NotServed
 from entrepot.model.digest import Digest
+from entrepot.model.headers import Headers
 from entrepot.model.listing import Listing
 from entrepot.model.names import ReservedNames
 from entrepot.model.purl import Purl
@@ -80,6 +81,9 @@ class ConfigFile:
     name: str
     content: str
     """May hold `{url}`, our URL of the repository without trailing slash."""
+    per_host: str = ""
+    """Further text for each host that a repository stands for, of all repositories with such a client: may hold
+    `{host}`, `{registry}` (our host and path, as names of images have it) and `{insecure}` (no TLS: true or false)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,8 @@ class Client:
     mute_agent: str = ""
     """How the User-Agent of a client begins that shows people nothing of a refusal but its status and its address."""
     setup: str = ""
-    """The lines a person types to point this client at us for good; may hold `{url}` and `{host}`."""
+    """The lines a person types to point this client at us for good; may hold `{url}`, `{host}` and `{registry}` (host,
+    port and repository, as names of images have it)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +138,10 @@ class LockText:
     extent: Extent
 
 
+Dating = Generator[Resource, Document | None, datetime | None]
+"""Yields documents that are to be read, is sent them (None: it cannot be had), and returns the date, or None."""
+
+
 class Ecosystem(ABC):
     """One package ecosystem. Instances are made per repository from its `options` and hold nothing else."""
 
@@ -154,11 +163,19 @@ class Ecosystem(ABC):
     """Who sets the dates of versions. An author's can be set back, so first seen counts besides."""
     files_have_ages: ClassVar[bool] = False
     """Whether files come to old versions, so that each has its own age; `View.hidden` then holds names of files."""
+    dates_in_files: ClassVar[bool] = False
+    """Whether the files themselves tell their dates (`dating`), and what a name means is remembered: then lists are
+    judged only by what newly appeared in them."""
     hashes_are_of_files: ClassVar[bool] = True
     """Whether bills of materials mean the bytes of a package's file when they tell its hash. Go's are of what is packed
     in it, and are spelled as SHA-256 all the same."""
     settled: ClassVar[str] = ""
     """How the keys begin of which `settlement` is told; empty: there is nothing to settle."""
+    named_by_address: ClassVar[bool] = False
+    """Whether package URLs tell in `repository_url` where a package is: `select` is told that, below the upstream."""
+    root_path: ClassVar[str] = ""
+    """Where at a server's root its clients ask, whatever the path of their registry is ("v2"): repositories are served
+    there, too. Such an ecosystem takes the paths below it with this segment in front."""
     option_names: ClassVar[Mapping[str, str]] = {}
     """Options a repository of this ecosystem takes, with one line on each; values reach `__init__` as given."""
 
@@ -250,6 +267,11 @@ class Ecosystem(ABC):
         return Listing.at(request, prefix="-/")
 
     def select(self, purl: Purl, extent: Extent) -> Selection:
+    @property
+    def stands_for(self) -> tuple[str, ...]:
+        """Hosts by which what this repository serves is called, besides those of its upstreams."""
+        return ()
+
         """What a package URL means here. `purl.version` may be comparisons. Raises BadRequest."""
         exact = bool(purl.version) and not _COMPARED.search(purl.version)
         return Selection(
@@ -264,6 +286,25 @@ class Ecosystem(ABC):
         """Everything that clients will ask for: artifacts, indexes, side files, and the paths they probe in vain. An
         ecosystem whose packages cannot be enumerated raises NotServed at once."""
         raise NotServed(f"{self.title}: packages of this kind cannot be mirrored by name")
+
+    def told_digest(self, headers: Headers) -> Digest | None:
+        """The digest of the whole body, where an answer's own fields tell it."""
+        return None
+
+    def named_by(self, resource: Resource, digest: Digest) -> Resource:
+        """Of one that is `probed`: these bytes under the name that never means others."""
+        raise NotImplementedError
+
+    def dating(self, resource: Resource) -> Dating | None:
+        """How to find out when the author of this file dated it; None for what has no age. Only with
+        `dates_in_files`."""
+        return None
+
+    def shown(self, resource: Resource, headers: Headers, sha256: str) -> Iterable[tuple[str, str]]:
+        """Fields that clients want with an answer besides those that every file has. `headers`: what is kept of
+        upstream's; `sha256`: of the body as upstream has it, empty where that is not known yet. A `link` that begins
+        with a question mark leads to the same path."""
+        return ()
 
     def settlement(self, keys: Iterable[str]) -> Closure:
         """What must be held besides, because clients check what is held against each other: told when everything of an

@@ -96,6 +96,12 @@ class Resource:
     cached_only: bool = False
     """Answer from the store or not at all (Go's cached-only forms); a miss is 404."""
     mutable_ttl: float | None = None
+    probed: bool = False
+    """Whether GETs are counted against us and HEADs are not: a SIGNED one is then asked about by HEAD, and fetched only
+    if that tells of other bytes. What it meant before is kept under its digest (`Ecosystem.named_by`)."""
+    must_be_confirmed: bool = False
+    """Whether bytes that are here under another name may answer for an ARTIFACT only once upstream said that it has
+    them under this one: where names, and not digests, are what clients are given rights to."""
     """Seconds of freshness that the ecosystem's protocol suggests; None: the repository's setting."""
     snapshot: str = ""
     """The key of its group's root: files that are published together. The root's own key for the root itself; empty
