@@ -16,7 +16,7 @@ from entrepot.model.headers import Headers
 from entrepot.model.listing import Listing
 from entrepot.model.names import ReservedNames
 from entrepot.model.purl import Purl
-from entrepot.model.release import Document, Release, ReleaseFile, Rendered
+from entrepot.model.release import Document, Location, Release, ReleaseFile, Rendered
 from entrepot.model.resource import Kind, Reply, Request, Resource
 from entrepot.model.selection import Extent, Selection
 from entrepot.model.versions import NATURAL, VersionOrder
@@ -105,6 +105,9 @@ class Client:
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables; values may hold `{url}` (our URL of the repository, no trailing slash) and `{host}`."""
     files: Sequence[ConfigFile] = ()
+    arguments: Sequence[str] = ()
+    """What `run` puts before the arguments of the command itself, where neither variables nor a file of its own can point
+    a client at us. May hold `{url}`."""
     asks: Sequence[Sequence[str]] = ()
     """Commands that print the client's registry (`npm config get registry`), tried in order; optional tools."""
     found_at: Sequence[FoundAt] = ()
@@ -235,6 +238,11 @@ class Ecosystem(ABC):
         """The path below the repository under which we serve the file: the key of its Resource."""
         raise NotImplementedError
 
+    def locate(self, resource: Resource, document: Document) -> Location:
+        """Where upstream has a file, told by the document that it is `located_by`. What an index says of the file has
+        no location then (an empty path). Raises UnreadableIndex, also for a place that is never asked."""
+        raise NotImplementedError
+
     def render(self, resource: Resource, documents: Sequence[Document], view: View) -> Rendered | None:
         """The document as this client may see it; None: send the stored bytes untouched. The first document is the
         resource's own. Raises UnreadableIndex, or Absent when nothing is left to show."""
@@ -262,16 +270,16 @@ class Ecosystem(ABC):
         coding; or the answer, where there is nothing left to ask. Raises BadRequest for a body that cannot be read."""
         return body
 
-    def listing(self, request: Request) -> Listing | None:
-        """Whether this asks what the repository has stored. `-/` is nobody's package in the registries that have it."""
-        return Listing.at(request, prefix="-/")
-
-    def select(self, purl: Purl, extent: Extent) -> Selection:
     @property
     def stands_for(self) -> tuple[str, ...]:
         """Hosts by which what this repository serves is called, besides those of its upstreams."""
         return ()
 
+    def listing(self, request: Request) -> Listing | None:
+        """Whether this asks what the repository has stored. `-/` is nobody's package in the registries that have it."""
+        return Listing.at(request, prefix="-/")
+
+    def select(self, purl: Purl, extent: Extent) -> Selection:
         """What a package URL means here. `purl.version` may be comparisons. Raises BadRequest."""
         exact = bool(purl.version) and not _COMPARED.search(purl.version)
         return Selection(
@@ -281,11 +289,6 @@ class Ecosystem(ABC):
             qualifiers=purl.qualifiers,
             extent=extent,
         )
-
-    def closure(self, selection: Selection) -> Closure:
-        """Everything that clients will ask for: artifacts, indexes, side files, and the paths they probe in vain. An
-        ecosystem whose packages cannot be enumerated raises NotServed at once."""
-        raise NotServed(f"{self.title}: packages of this kind cannot be mirrored by name")
 
     def told_digest(self, headers: Headers) -> Digest | None:
         """The digest of the whole body, where an answer's own fields tell it."""
@@ -305,6 +308,11 @@ class Ecosystem(ABC):
         upstream's; `sha256`: of the body as upstream has it, empty where that is not known yet. A `link` that begins
         with a question mark leads to the same path."""
         return ()
+
+    def closure(self, selection: Selection) -> Closure:
+        """Everything that clients will ask for: artifacts, indexes, side files, and the paths they probe in vain. An
+        ecosystem whose packages cannot be enumerated raises NotServed at once."""
+        raise NotServed(f"{self.title}: packages of this kind cannot be mirrored by name")
 
     def settlement(self, keys: Iterable[str]) -> Closure:
         """What must be held besides, because clients check what is held against each other: told when everything of an

@@ -81,6 +81,9 @@ class Resource:
     must_be_listed: bool = True
     """Whether a file that `listed_in` does not list is answered 404 (and never asked of upstream). Where False, an
     unlisted file is simply one without a published digest."""
+    located_by: "Resource | None" = None
+    """The document that tells where upstream has this file, where neither its name nor `listed_in` does (Cargo's
+    config.json): `Ecosystem.locate` reads it. Each upstream has its own."""
     listed_anywhere: bool = False
     """Whether documents that no path leads to tell this file's digest: it is looked up in all stored ones of the
     repository that `lists`. Then `listed_in` is None, and where none names it, what `must_be_listed` says."""
@@ -93,15 +96,15 @@ class Resource:
     """What we say it is; empty: what upstream said."""
     examined: bool = False
     """Whether the ecosystem looks at an ARTIFACT as a whole before its first byte leaves."""
-    cached_only: bool = False
-    """Answer from the store or not at all (Go's cached-only forms); a miss is 404."""
-    mutable_ttl: float | None = None
     probed: bool = False
     """Whether GETs are counted against us and HEADs are not: a SIGNED one is then asked about by HEAD, and fetched only
     if that tells of other bytes. What it meant before is kept under its digest (`Ecosystem.named_by`)."""
     must_be_confirmed: bool = False
     """Whether bytes that are here under another name may answer for an ARTIFACT only once upstream said that it has
     them under this one: where names, and not digests, are what clients are given rights to."""
+    cached_only: bool = False
+    """Answer from the store or not at all (Go's cached-only forms); a miss is 404."""
+    mutable_ttl: float | None = None
     """Seconds of freshness that the ecosystem's protocol suggests; None: the repository's setting."""
     snapshot: str = ""
     """The key of its group's root: files that are published together. The root's own key for the root itself; empty
@@ -116,6 +119,7 @@ class Resource:
         """The key of the stored entry. Requests that get different representations have different ones."""
         key = f"{self.key}?{self.query}" if self.query else self.key
         key = f"{key} {self.accept}" if self.accept else key
+        key = f"{key} <{self.upstream}>" if self.upstream else key
         return edition_key(key, self.edition) if self.edition else key
 
     @property
