@@ -29,7 +29,7 @@ class Asking:
         order = self._order
         if order.learn is None or self.fact is not None:
             return await self._ask(self.location(), no_cache)
-        if order.resource.origin != BASE or self._leaves_base():
+        if self._is_led or self._leaves_base():
             # A client's word alone leads nowhere but below the upstream's base URL: elsewhere an index must.
             self._take_fact(await order.learn())
             return await self._ask(self.location(), no_cache)
@@ -49,6 +49,11 @@ class Asking:
             raise answer
         return answer
 
+    @property
+    def _is_led(self) -> bool:
+        """Whether documents of upstream say where the file is, which may be on another host."""
+        return self._order.resource.origin != BASE or self._order.locate is not None
+
     def _leaves_base(self) -> bool:
         """Whether the file's name leads beside the base URL of an upstream, to what else its host may have."""
         return not all(
@@ -59,7 +64,7 @@ class Asking:
     def _take_fact(self, fact: FileFact | BaseException | None) -> None:
         if isinstance(fact, BaseException):
             relaxed = not self._order.repository.verify_always and isinstance(fact, EntrepotError)
-            if relaxed and self._order.resource.origin == BASE:
+            if relaxed and not self._is_led:
                 return
             raise fact
         if fact is None and self._order.resource.must_be_listed:
@@ -71,6 +76,9 @@ class Asking:
             return False
         upstream = self._order.repository.upstreams[0]
         return self.url_at(guess, upstream) != self.url_at(self.fact.location, upstream)
+
+    async def _placed(self, location: Location | None, upstream: str) -> Location | None:
+        return await self._order.locate(upstream) if self._order.locate is not None else location
 
     def location(self) -> Location | None:
         return self.fact.location if self.fact is not None and self.fact.path else None
@@ -114,6 +122,7 @@ class Asking:
 
     async def _ask_one(self, upstream: str, location: Location | None, no_cache: bool) -> UpstreamReply:
         order = self._order
+        location = await self._placed(location, upstream)
         ask = Ask(
             upstream=upstream,
             url=self.url_at(location, upstream),
@@ -145,11 +154,12 @@ class Asking:
 
     async def rest(self, fields: list[tuple[str, str]]) -> UpstreamReply:
         """What `fields` ask for, from where the first part came; whatever its status."""
+        location = await self._placed(self.location(), self.upstream)
         ask = Ask(
             upstream=self.upstream,
-            url=self.url_at(self.location(), self.upstream),
+            url=self.url_at(location, self.upstream),
             headers=Headers([("accept-encoding", "identity"), *fields]),
-            learned=self._is_learned(self.location()),
+            learned=self._is_learned(location),
             subject=self._order.resource.about,
         )
         return await self._send(ask)

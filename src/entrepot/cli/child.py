@@ -1,6 +1,7 @@
 """Another program in our place: its own terminal, its own signals, its exit status."""
 
 import os
+import shutil
 import signal
 from collections.abc import Collection, Mapping, Sequence
 
@@ -38,9 +39,11 @@ def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str], mask: Collection[int]) -> int:
+    # The child's own PATH counts: there may be programs in front of others.
+    program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
     try:
         return os.posix_spawnp(
-            command[0], list(command), environment, setsigmask=mask, setsigdef=(signal.SIGPIPE, signal.SIGXFSZ)
+            program, list(command), environment, setsigmask=mask, setsigdef=(signal.SIGPIPE, signal.SIGXFSZ)
         )
     except FileNotFoundError as error:
         raise CannotRun(command[0], "command not found", NOT_FOUND) from error

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from entrepot.cli.wrappers import put_in_front
 from entrepot.contracts.ecosystem import Client, ConfigFile
 
 PROXIES = ("HTTP_PROXY", "ALL_PROXY")
@@ -34,6 +35,7 @@ def environment_of(
                     path = directory / file.name
                     path.write_text(file.content.replace("{url}", url), encoding="utf-8")
                     changed[file.variable] = str(path)
+            changed |= put_in_front(client, url, {**own, **changed}, directory / "bin")
         changed |= _around_proxies(own, changed, host)
     return {**own, **changed}
 

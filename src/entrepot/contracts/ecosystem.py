@@ -106,8 +106,8 @@ class Client:
     """Environment variables; values may hold `{url}` (our URL of the repository, no trailing slash) and `{host}`."""
     files: Sequence[ConfigFile] = ()
     arguments: Sequence[str] = ()
-    """What `run` puts before the arguments of the command itself, where neither variables nor a file of its own can point
-    a client at us. May hold `{url}`."""
+    """What `run` puts before the command's own arguments, where no variable and no file of its own can point the
+    client at us. May hold `{url}`."""
     asks: Sequence[Sequence[str]] = ()
     """Commands that print the client's registry (`npm config get registry`), tried in order; optional tools."""
     found_at: Sequence[FoundAt] = ()
