@@ -11,7 +11,7 @@ from entrepot.errors import Absent, BadRequest, DigestMismatch, NotServed, Polic
 from entrepot.model.digest import Digest
 from entrepot.model.purl import parse_purl
 from entrepot.model.release import Document
-from entrepot.model.resource import Request, Resource
+from entrepot.model.resource import Kind, Request, Resource
 from entrepot.model.selection import Depth, Extent, Selection
 from tests.ecosystems.closures import Closed, close, close_all
 
@@ -242,6 +242,15 @@ def test_binaries_for_other_platforms_are_left_out_of_the_dependencies() -> None
     }
     extent = Extent(depth=Depth.RUNTIME, platforms=("linux/amd64",))
     assert mirrored(Selection(package="tool", extent=extent), documents) == {"tool-1.0.0.tgz", "tool-linux-1.0.0.tgz"}
+
+
+def test_npm_is_told_what_optional_dependencies_there_are_also_where_a_lock_file_leaves_them_out() -> None:
+    native: dict[str, object] = {"inside": "1.0.0", "native-linux": "1.0.0", "native-odd": "npm:@acme/odd@1"}
+    bundled = {"optionalDependencies": native | {"elsewhere": "file:x"}, "bundleDependencies": ["inside"]}
+    body = packument("left", {"1.0.0": bundled})
+    closed = close(NPM, Selection(package="left", version="1.0.0"), {"left": body})
+    asked = [need for need in closed.needs if need.resource.kind is Kind.INDEX and need.absent == "maybe"]
+    assert {need.resource.key for need in asked} - {KEYS} == {"native-linux", "@acme/odd"}
 
 
 # --- dependencies -----------------------------------------------------------------------------------------------------

@@ -124,12 +124,18 @@ class PipProject(_Python):
 
 
 class UvProject(_Python):
+    """For all platforms: uv locks anew for an index with another address, and reads metadata of any wheel then; it is in
+    the wheel itself where the index does not have it beside."""
+
     client = CLIENTS["uv"]
+    words: ClassVar = ()
+    WANTED = ("fastapi[standard]", "sqlalchemy", "celery[redis]", "sphinx", "mkdocs-material", "ipython", "jupyterlab")
     locks: ClassVar = ("uv.lock",)
     carried: ClassVar = ("pyproject.toml", "uv.lock", "requirements.txt")
 
     def lock(self, place: Path) -> None:
-        self.client.prepare(place)
+        lines = ["[project]", 'name = "app"', 'version = "0.1.0"', 'requires-python = ">=3.11"']
+        (place / "pyproject.toml").write_text("\n".join([*lines, f"dependencies = {json.dumps(self.WANTED)}", ""]))
         self.in_the_open(place, "uv", "lock")
         export = ("uv", "export", "-q", "--frozen", "--no-emit-project", "--no-header")
         self.in_the_open(place, *export, "-o", "requirements.txt")

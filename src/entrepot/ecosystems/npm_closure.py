@@ -78,6 +78,7 @@ def close_package(selection: Selection) -> Closure:
             continue
         yield from _needs(version)
         if version.name not in reading.hidden:
+            yield from _optional_documents(version)
             yield from _dependencies(version)
 
 
@@ -117,6 +118,16 @@ def _checked(version: _Version, resource: Resource) -> Resource:
 def _digests(dist: _Dist) -> tuple[Digest, ...]:
     integrity, shasum = (value if isinstance(value, str) else "" for value in (dist.integrity, dist.shasum))
     return *parse_sri(integrity), *read_shasum(shasum)
+
+
+def _optional_documents(version: _Version) -> Iterator[Need]:
+    """npm asks about optional dependencies that a lock file leaves out: one that nobody answers for costs more than a
+    minute, one that does not exist nothing."""
+    inside = _bundled(version.manifest)
+    for name, spec in _texts(version.manifest.optional_dependencies).items():
+        found = read_spec(name, spec)
+        if found and name not in inside:
+            yield Need(resource=packument(found[0]), absent="maybe")
 
 
 def _dependencies(version: _Version) -> Iterator[Selection | Skipped]:

@@ -66,7 +66,6 @@ def close_project(selection: Selection) -> Closure:
     # What cannot be fetched is left out of the page that clients see, too.
     fetchable = (file for file in offered_files(read_page(reading.document)) if places.find(file.url))
     offers = by_version(fetchable, selection.package)
-    environments = environments_of(targets)
     for version, files in wish.choose(offers).items():
         held = list(_resources(selection.package, files, places))
         for one in held:
@@ -77,7 +76,7 @@ def close_project(selection: Selection) -> Closure:
             if one.metadata:
                 yield Need(resource=one.metadata, absent="maybe")
         if selection.extent.depth is not Depth.NONE:
-            yield from _dependencies(selection, version, held, environments)
+            yield from _dependencies(selection, version, held, environments_of(targets))
 
 
 def _resources(project: str, files: Iterable[ListedFile], places: Places) -> Iterator[_Held]:

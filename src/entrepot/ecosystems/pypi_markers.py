@@ -1,6 +1,6 @@
 """Which requirements of a Python package count where it will be used (PEP 508 markers)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import product
 
@@ -41,7 +41,8 @@ _ANYWHERE = (*_ALL_SYSTEMS, Platform("linux", "s390x"), Platform("linux", "ppc64
 Environment = tuple[tuple[str, str], ...]
 
 
-def environments_of(targets: Sequence[Target]) -> tuple[Environment, ...]:
+@lru_cache(maxsize=64)
+def environments_of(targets: tuple[Target, ...]) -> tuple[Environment, ...]:
     """All environments that the targets leave possible; where a target does not tell, everything is."""
     found = dict.fromkeys(one for target in targets or (Target(),) for one in _environments(target))
     return tuple(found)
