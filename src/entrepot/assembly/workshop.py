@@ -19,6 +19,7 @@ from entrepot.assembly.tokens import guard_of
 from entrepot.assembly.trees import TreeParts, make_accesses, make_walker
 from entrepot.assembly.values import identity_of, repositories_of, upstreams_of
 from entrepot.assembly.version_control import with_version_control
+from entrepot.assembly.ways import hosts_of, ways_of
 from entrepot.cache.ageing import Ages
 from entrepot.cache.background import Background
 from entrepot.cache.counters import Counters
@@ -276,6 +277,7 @@ class Workshop:
             knows_session=self.sessions.knows,
             is_own_via=self._http.own_via,
             own_via=self._http.via,
+            ways=ways_of(self._blueprint, self.repositories),
             request_body_limit=settings.limits.request_body,
             warning_header=settings.compat.warning_header,
             guard=guard,
@@ -409,6 +411,7 @@ class Workshop:
             "url": base_url(self._settings.server),
             "private": self._blueprint.private,
             "repositories": {name: one.ecosystem.name for name, one in self.repositories.items()},
+            "stands_for": hosts_of(self._blueprint, self.repositories),
         }
 
     async def _end_when_left(self) -> None:

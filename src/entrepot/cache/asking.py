@@ -182,8 +182,8 @@ class Asking:
         order = self._order
         resource, entry = order.resource, order.entry
         fields = [("accept-encoding", ACCEPTED if resource.kind is Kind.INDEX else "identity")]
-        if resource.accept:
-            fields.append(("accept", resource.accept))
+        if resource.accept or resource.accepts:
+            fields.append(("accept", resource.accept or resource.accepts))
         if no_cache:
             fields += [("cache-control", "no-cache"), ("pragma", "no-cache")]
         elif entry is not None and order.conditional and entry.upstream == self._kit.fetcher.identity(upstream):

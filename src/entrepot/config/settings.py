@@ -48,6 +48,11 @@ class Server(Section):
         description="Whether anybody who can reach us may read, but for repositories that use credentials; beyond "
         "loopback either this or tokens are needed.",
     )
+    registry_mirror: str = Field(
+        default="",
+        description="Repository of images that is meant below /v2/ where none is named: docker's registry mirrors are "
+        "asked there. Empty: none.",
+    )
     access_log: str = Field(default="stdout", min_length=1, description='The access log: "stdout", "off" or a file.')
     shutdown_timeout: Duration = Field(
         default=30.0, description="How long downloads may go on after a request to stop."

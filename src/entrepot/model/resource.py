@@ -92,6 +92,8 @@ class Resource:
     it is stored (which may be compressed), and `link` says which keys they have."""
     accept: str = ""
     """The representation asked of upstream; part of the stored key."""
+    accepts: str = ""
+    """The same where every client gets the same one: no part of the key."""
     content_type: str = ""
     """What we say it is; empty: what upstream said."""
     examined: bool = False

@@ -1,6 +1,6 @@
 """Which repository a raw path belongs to. The path is matched as it was sent, before anything is decoded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote
@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from entrepot.cache.repository import Repository
 from entrepot.errors import BadRequest, NotServed
 from entrepot.model.dates import end_of
+from entrepot.model.resource import Reply
 
 LONGEST_PATH = 8192
 LONGEST_SESSION = 64
@@ -28,8 +29,47 @@ class Mounted:
     """The frozen session whose set is served; empty: all there is."""
 
 
-def find_mount(raw_path: str, repositories: Mapping[str, Repository]) -> Mounted:
-    """Raises BadRequest, or NotServed when no repository has the name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What of a request tells whose it is."""
+
+    raw: str
+    """The whole raw path; of a request to a proxy, an absolute URL."""
+    path: str
+    """The rest of it behind the session and the date, without leading slash."""
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a way in leads."""
+
+    repository: Repository
+    path: str
+    """Below the repository."""
+    prefix: str
+    """As in `Mounted`, without the session of the path."""
+    session: str = ""
+    """Where it is not told as a path's first segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What everybody is answered there who may read any of these repositories."""
+
+    reply: Reply
+    repositories: frozenset[str]
+
+
+Way = Callable[[Wanted], Placed | Greeting | None]
+"""A way in besides `/REPOSITORY/…`: None where it is not taken. Raises NotServed, BadRequest."""
+
+
+def find_mount(
+    raw_path: str, repositories: Mapping[str, Repository], ways: Sequence[Way] = (), query: str = ""
+) -> Mounted | Greeting:
+    """The first of `ways` that is taken, else the repository whose name the path begins with. Raises BadRequest, or
+    NotServed when no repository has the name."""
     if len(raw_path) > LONGEST_PATH:
         raise BadRequest(f"the path is longer than {LONGEST_PATH} characters")
     path = raw_path[1:]
@@ -37,20 +77,35 @@ def find_mount(raw_path: str, repositories: Mapping[str, Repository]) -> Mounted
     as_of = None
     if path.startswith("~"):
         session, _, path = path[1:].partition("/")
-        if not (0 < len(session) <= LONGEST_SESSION and session.isascii() and session.isalnum()):
-            raise BadRequest("a session's name is 1 to 64 letters and digits")
-        prefix = f"/~{session}"
+        prefix = f"/~{check_session(session)}"
     if path.startswith("@"):
         day, _, path = path[1:].partition("/")
         as_of = day_of(day)
-    name, _, rest = path.partition("/")
+    wanted = Wanted(raw=raw_path, path=path, query=query)
+    placed = next((found for way in ways if (found := way(wanted)) is not None), None) or _by_name(wanted, repositories)
+    if isinstance(placed, Greeting):
+        return placed
+    repository = placed.repository
+    if as_of is not None and repository.ecosystem.dates == "none":
+        title, name = repository.ecosystem.title, repository.name
+        raise NotServed(f"{title} have no dates: there is no view of /{name}/ as of a day")
+    return Mounted(repository, placed.path, f"{prefix}{placed.prefix}", placed.session or session, as_of)
+
+
+def _by_name(wanted: Wanted, repositories: Mapping[str, Repository]) -> Placed:
+    name, _, rest = wanted.path.partition("/")
     repository = repositories.get(name)
     if repository is None:
         known = ", ".join(f"/{known}/" for known in repositories) or "none"
         raise NotServed(f"there is no repository of that name here; there are: {known}")
-    if as_of is not None and repository.ecosystem.dates == "none":
-        raise NotServed(f"{repository.ecosystem.title} have no dates: there is no view of /{name}/ as of a day")
-    return Mounted(repository, rest, f"{prefix}/{name}", session, as_of)
+    return Placed(repository, rest, f"/{name}")
+
+
+def check_session(name: str) -> str:
+    """Raises BadRequest."""
+    if not (0 < len(name) <= LONGEST_SESSION and name.isascii() and name.isalnum()):
+        raise BadRequest("a session's name is 1 to 64 letters and digits")
+    return name
 
 
 def day_of(text: str) -> datetime:

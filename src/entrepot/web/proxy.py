@@ -1,7 +1,7 @@
 """From a raw request to a resource, and from the engine's answer, or an error, to the wire."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -30,8 +30,9 @@ from entrepot.web.door import SAFE, SHIELD, Door
 from entrepot.web.hot import Key
 from entrepot.web.keeping import Keeper
 from entrepot.web.ledger import Ledger, cache_status, validated_at
-from entrepot.web.mounts import Mounted, find_mount
+from entrepot.web.mounts import Greeting, Mounted, Way, find_mount
 from entrepot.web.mute import telling_address, without_words
+from entrepot.web.roots import linked
 from entrepot.web.sending import Send, Sender
 from entrepot.web.session_views import SessionViews
 from entrepot.web.tokens import CHALLENGE, HINT, Guard, Principal, kept_private
@@ -63,10 +64,11 @@ class Proxy:
         accesses: Triggers | None = None,
         views: SessionViews | None = None,
         recorder: Recorder | None = None,
+        ways: Sequence[Way] = (),
     ) -> None:
         """`own_via`: our Via field; `request_body_limit` in bytes; `accesses`: told of what is read; `views`: of frozen
         sessions; `recorder`: told what sessions are served."""
-        self._views, self._recorder = views, recorder
+        self._views, self._recorder, self._ways = views, recorder, ways
         self._accesses: Triggers = accesses or NoTriggers()
         self._repositories, self._engine, self._door = repositories, engine, door
         self._sender, self._keeper, self._ledger, self._clock = sender, keeper, ledger, clock
@@ -110,20 +112,18 @@ class Proxy:
                 "this request came from this server: one of its upstreams leads back to it; "
                 "`entrepot config show` tells the upstreams"
             )
-        mounted = self._mount(visit)
-        if mounted.session and self._views is not None:
-            mounted = await self._views.under(mounted)
-        visit.mounted = mounted
-        resource = await self._route(visit, mounted)
-        if isinstance(resource, Reply):
+        found = await self._find(visit)
+        if isinstance(found, Reply):
             visit.trace = Trace(outcome="pass", detail="answered here")
-            await self._send_reply(visit, send, resource)
+            await self._send_reply(visit, send, found)
             return
+        mounted, resource = found
         visit.resource = resource
         body = await read_body(receive, self._request_body_limit) if visit.method not in SAFE else b""
         ask = ask_of(visit, f"{base}{mounted.prefix}", body, mounted.as_of)
         answer = await self._engine.fetch(mounted.repository, resource, ask)
         visit.trace = answer.trace
+        answer.headers = linked(answer.headers, visit.key[0])
         if self._guard is not None and not self._guard.is_open(mounted.repository.name):
             answer.headers = kept_private(answer.headers)
         is_read = visit.method == "GET" and answer.status in _READ
@@ -141,6 +141,17 @@ class Proxy:
                 answer.body.blob.close()
             elif isinstance(answer.body, Streamed):
                 await answer.body.close()
+
+    async def _find(self, visit: Visit) -> tuple[Mounted, Resource] | Reply:
+        """Whose it is and what it is, or what is answered here."""
+        mounted = self._mount(visit)
+        if isinstance(mounted, Greeting):
+            return mounted.reply
+        if mounted.session and self._views is not None:
+            mounted = await self._views.under(mounted)
+        visit.mounted = mounted
+        resource = await self._route(visit, mounted)
+        return resource if isinstance(resource, Reply) else (mounted, resource)
 
     def _offer(self, mounted: Mounted, resource: Resource, ask: ClientAsk) -> None:
         """Probes and refusals are no reading: whoever scans for names starts nothing."""
@@ -160,18 +171,23 @@ class Proxy:
             return self._door.forwarded_base(visit.key[2], client[0] if client else "", visit.scope["headers"])
         return self._door.base(visit.key[2])
 
-    def _mount(self, visit: Visit) -> Mounted:
+    def _mount(self, visit: Visit) -> Mounted | Greeting:
         try:
             raw_path = visit.scope["raw_path"].decode("ascii")
         except UnicodeDecodeError as error:
             raise BadRequest("the path has bytes that must be percent-encoded") from error
         try:
-            mounted = find_mount(raw_path, self._repositories)
+            query = visit.scope["query_string"].decode("latin-1")
+            mounted = find_mount(raw_path, self._repositories, self._ways, query)
         except NotServed as error:
             if visit.principal is not None and visit.principal.problem:
                 # Which repositories there are is told to those who have a token.
                 raise TokenNeeded(f"{visit.principal.problem}; {HINT}") from error
             raise
+        if isinstance(mounted, Greeting):
+            if self._guard is not None and visit.principal is not None:
+                self._guard.greet(visit.principal, mounted.repositories)
+            return mounted
         if not self._knows_session(mounted.session):
             raise NotServed("there is no session of that name")
         if self._guard is not None and visit.principal is not None:

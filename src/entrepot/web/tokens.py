@@ -139,6 +139,12 @@ class Guard:
             "whoever runs this server can add it to the token's repositories and rights"
         )
 
+    def greet(self, principal: Principal, repositories: Names) -> None:
+        """Clients find out in this way whether they need a token. Raises TokenNeeded where some of the repositories
+        are for those who have one."""
+        if principal.problem and not repositories <= self._open:
+            raise TokenNeeded(f"{principal.problem}; {HINT}")
+
     def is_open(self, repository: str) -> bool:
         """Whether it may be read without a token."""
         return repository in self._open

@@ -1,0 +1,47 @@
+"""The ways into repositories besides their paths: data, made from settings, that `web` looks requests up in."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from entrepot.assembly.blueprint import Blueprint
+from entrepot.cache.repository import Repository
+from entrepot.errors import ConfigError
+from entrepot.web.mounts import Way
+from entrepot.web.roots import Root
+
+
+def ways_of(blueprint: Blueprint, repositories: Mapping[str, Repository]) -> tuple[Way, ...]:
+    """Raises ConfigError."""
+    by_segment: dict[str, dict[str, Repository]] = {}
+    for name, repository in repositories.items():
+        if repository.ecosystem.root_path:
+            by_segment.setdefault(repository.ecosystem.root_path, {})[name] = repository
+    mirror = blueprint.settings.server.registry_mirror
+    if mirror and not any(mirror in known for known in by_segment.values()):
+        where = blueprint.sources.nearest(("server", "registry_mirror"))
+        raise ConfigError(
+            f"{where}: registry_mirror = {mirror!r} is no repository of images with a known upstream; "
+            'write the name of a repository with ecosystem = "oci"'
+        )
+    hosts = hosts_of(blueprint, repositories)
+    return tuple(
+        Root(
+            segment=segment,
+            repositories=known,
+            hosts={host: name for name in reversed(known) for host in hosts[name]},
+            otherwise=mirror if mirror in known else "",
+        )
+        for segment, known in by_segment.items()
+    )
+
+
+def hosts_of(blueprint: Blueprint, repositories: Mapping[str, Repository]) -> dict[str, list[str]]:
+    """The hosts (with a port where there is one) by which what repositories serve is called, of those whose packages
+    are."""
+    found = {}
+    for name, repository in repositories.items():
+        if repository.ecosystem.root_path:
+            upstreams = blueprint.resolved.upstreams[name]
+            own = [urlsplit(one.settings.url).netloc.rpartition("@")[2].lower() for one in upstreams]
+            found[name] = list(dict.fromkeys([*repository.ecosystem.stands_for, *own]))
+    return found
