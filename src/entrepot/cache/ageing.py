@@ -8,11 +8,13 @@ from datetime import datetime
 from math import inf
 from operator import itemgetter
 
+import msgspec
+
 from entrepot.cache.annals import Annals
 from entrepot.cache.choosing import Choosing, cooldown_of
 from entrepot.cache.dates import Dates
 from entrepot.cache.documents import Documents
-from entrepot.cache.facts import Facts, FileFact
+from entrepot.cache.facts import Facts, FileFact, guarded
 from entrepot.cache.frozen import Frozen
 from entrepot.cache.lookup import Named
 from entrepot.cache.order import Kit
@@ -70,7 +72,8 @@ class _Aged:
 class Ages:
     def __init__(self, kit: Kit, documents: Documents) -> None:
         self._kit, self._documents = kit, documents
-        self._dates, self._sightings = Dates(documents), Sightings(kit)
+        self._sightings = Sightings(kit)
+        self._dates = Dates(documents, self._sightings)
         self.choosing = Choosing(kit, documents, Annals(kit, documents))
         self._known: OrderedDict[object, Hidden] = OrderedDict()
         self._reckoning: dict[object, asyncio.Task[Hidden]] = {}
@@ -121,6 +124,7 @@ class Ages:
         cooldown, now = cooldown_of(repository, as_of), self._kit.clock.now()
         unlearned = False
         if cooldown is not None:
+            facts = _as_old_as(source, repository, cooldown, facts, now, as_of)
             asked = [fact for fact in facts if cooldown.asks(fact.package, fact.version, now, as_of)]
             learned = await self._dates.learn(repository, asked, stored_only=stored_only)
             unlearned = any(fact.published is None for fact in learned.values())
@@ -175,6 +179,8 @@ class Ages:
             return None
         asks = cooldown.asks(resource.about, resource.version, self._kit.clock.now(), as_of)
         match repository.ecosystem.dates:
+            case "registry" if repository.ecosystem.dated_by_field:
+                return await self._modified(repository, resource, stored_only) if resource.version and asks else None
             case "registry":
                 return await self._listed(repository, resource, stored_only)
             case "author":
@@ -226,6 +232,22 @@ class Ages:
                 await self._sightings.found_unlisted(repository, listed, version)
                 seen = self._sightings.of_one(repository, package, version)
             dated = _with(dated, seen)
+        return _Aged(package=package, version=version, dated=dated)
+
+    async def _modified(self, repository: Repository, resource: Resource, stored_only: bool) -> _Aged | None:
+        """By when upstream last modified what dates the version or, where it has no such thing, the file itself."""
+        package, version = resource.about, resource.version
+        dating = repository.ecosystem.dated_by(package, version) or resource
+        try:
+            published = await self._dates.modified(repository, dating, stored_only=stored_only)
+        except Absent:
+            if dating.key == resource.key:
+                raise
+            published = await self._dates.modified(repository, resource, stored_only=stored_only)
+        dated = Dated(published=published, source="registry")
+        if published is None and counts_seen(repository):
+            await self._sightings.found_unlisted(repository, dating, version)
+            dated = _with(dated, self._sightings.of_one(repository, package, version))
         return _Aged(package=package, version=version, dated=dated)
 
     async def _named(
@@ -306,6 +328,28 @@ class _Judge:
         dated = Dated(published=fact.published, source=source, baseline=source == "author")
         dated = _with(dated, self._sightings.get(name_of(self._repository.ecosystem, fact)))
         return self._cooldown.judge(fact.package, fact.version, dated, self._now, self._as_of)
+
+
+def _as_old_as(
+    source: Source,
+    repository: Repository,
+    cooldown: Cooldown,
+    facts: list[FileFact],
+    now: datetime,
+    as_of: datetime | None,
+) -> list[FileFact]:
+    """Where a list did not change for so long that all it names may be had, nobody is asked for more exact dates."""
+    subject = f"{repository.name}/{source.resource_key}"
+    date = guarded(repository.ecosystem.last_change, subject, source.document())
+    if date is None:
+        return facts
+    dated = Dated(published=date, source=repository.ecosystem.dates)
+    return [
+        msgspec.structs.replace(fact, published=date)
+        if fact.published is None and cooldown.judge(fact.package, fact.version, dated, now, as_of) is None
+        else fact
+        for fact in facts
+    ]
 
 
 def _with(dated: Dated, seen: Sighting | None) -> Dated:

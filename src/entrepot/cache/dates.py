@@ -1,4 +1,4 @@
-"""The dates that versions have in documents of their own."""
+"""The dates that versions have in documents of their own, or that upstream tells of such documents."""
 
 import asyncio
 from collections import OrderedDict
@@ -9,11 +9,12 @@ from datetime import datetime
 from entrepot.cache.documents import Documents
 from entrepot.cache.facts import FileFact, guarded
 from entrepot.cache.repository import Repository
-from entrepot.cache.sightings import name_of
+from entrepot.cache.sightings import Sightings, name_of
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import Absent, BadContent, EntrepotError, NotCached, UnreadableIndex, UpstreamStatus
+from entrepot.model.headers import Headers, parse_http_date
 from entrepot.model.release import Document, Release
-from entrepot.model.resource import Resource
+from entrepot.model.resource import Kind, Resource
 
 MOST_AT_ONCE = 16
 MOST_REMEMBERED = 50_000
@@ -22,8 +23,8 @@ _MAY_PASS = frozenset({408, 425, 429})
 
 
 class Dates:
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
+    def __init__(self, documents: Documents, sightings: Sightings) -> None:
+        self._documents, self._sightings = documents, sightings
         self._known: OrderedDict[tuple[str, str], datetime] = OrderedDict()
 
     async def learn(
@@ -61,6 +62,8 @@ class Dates:
         resource = repository.ecosystem.dated_by(package, version)
         if resource is None:
             return None
+        if repository.ecosystem.dated_by_field:
+            return await self.modified(repository, resource, stored_only=stored_only)
         key = repository.name, resource.key
         if key in self._known:
             self._known.move_to_end(key)
@@ -71,6 +74,29 @@ class Dates:
             if len(self._known) > MOST_REMEMBERED:
                 self._known.popitem(last=False)
         return date
+
+    async def modified(self, repository: Repository, resource: Resource, *, stored_only: bool) -> datetime | None:
+        """When upstream last modified this; None where it does not say. Raises Absent and UpstreamFailure."""
+        told = self._sightings.told_of(repository, resource)
+        if told is not None:
+            return told
+        entry = self._documents.find_entry(repository, resource)
+        if entry is not None and entry.gone_at is None:
+            fields = entry.headers
+        else:
+            fields = Headers() if stored_only else await self._ask(repository, resource)
+        date = parse_http_date(fields.get("last-modified"))
+        if date is not None and resource.kind is Kind.ARTIFACT:
+            await self._sightings.told(repository, resource, date)
+        return date
+
+    async def _ask(self, repository: Repository, resource: Resource) -> Headers:
+        try:
+            return await self._documents.probe(repository, resource)
+        except UpstreamStatus as error:
+            if _is_about_this_one(error):
+                return Headers()
+            raise
 
     async def _read(
         self, repository: Repository, resource: Resource, version: str, stored_only: bool

@@ -24,6 +24,7 @@ from entrepot.cache.views import Source
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.errors import Absent, NotCached, StoreFailure, UpstreamFailure, UpstreamStatus
 from entrepot.model.entry import Entry, Fingerprint
+from entrepot.model.headers import Headers
 from entrepot.model.imported import imported_base, is_imported
 from entrepot.model.release import Document, Location
 from entrepot.model.resource import Kind, Resource
@@ -162,14 +163,16 @@ class Documents:
                 raise
             return source
 
-    async def probe(self, repository: Repository, resource: Resource) -> None:
-        """Ask upstream whether it has this, and nothing more. Raises Absent, and what else makes it fail."""
+    async def probe(self, repository: Repository, resource: Resource) -> Headers:
+        """Ask upstream whether it has this, and nothing more; what it says of it. Raises Absent, and what else makes
+        it fail."""
         order = Order(
             repository=repository, resource=resource, counts=self._counters.of(repository.name), method="HEAD"
         )
         reply = await Download(self._kit, order, Flight(order.subject, window_limit=0), SoloClaim()).probe()
         if reply.status != 200:
             raise UpstreamStatus(order.subject, reply.status)
+        return reply.headers
 
     def is_recent(self, entry: Entry) -> bool:
         now: datetime = self._kit.clock.now()

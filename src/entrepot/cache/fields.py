@@ -4,8 +4,9 @@ from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.model.headers import Headers
 from entrepot.model.resource import Kind, Resource
 
+CHECKSUMS = frozenset(f"x-checksum-{algorithm}" for algorithm in ("md5", "sha1", "sha256", "sha512"))
 ABOUT_THE_BODY = frozenset(("content-type", "content-encoding", "content-language", "content-disposition"))
-KEPT = ABOUT_THE_BODY | {"etag", "last-modified", "cache-control", "expires", "date", "age", "vary", "link"}
+KEPT = ABOUT_THE_BODY | {"etag", "last-modified", "cache-control", "expires", "date", "age", "vary", "link"} | CHECKSUMS
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "no-cache"
 """Clients ask again each time, which costs them a 304 from next door: what an operator changes takes effect at once."""

@@ -44,6 +44,16 @@ class Sightings:
         )
         await note_down(put, f"{repository.name}/{resource.key}")
 
+    async def told(self, repository: Repository, resource: Resource, date: datetime) -> None:
+        """Upstream said when it last modified this. The earliest that it ever said is kept."""
+        subject = _told_of(resource)
+        put = self._kit.catalog.put_sightings(repository.name, subject, subject, [""], date, reading=False)
+        await note_down(put, f"{repository.name}/{resource.key}")
+
+    def told_of(self, repository: Repository, resource: Resource) -> datetime | None:
+        seen = self._kit.catalog.find_sighting(repository.name, _told_of(resource), "")
+        return seen.first_seen if seen is not None else None
+
     def of_file(self, repository: Repository, resource: Resource) -> Sighting | None:
         return self._kit.catalog.find_sighting(repository.name, resource.stored_key, "")
 
@@ -55,6 +65,11 @@ class Sightings:
 
     def was_read(self, repository: Repository, index: Resource) -> bool:
         return self._kit.catalog.find_reading(repository.name, index.stored_key) is not None
+
+
+def _told_of(resource: Resource) -> str:
+    """Under what the date of a file is noted. No package is called so, and no file."""
+    return f"{resource.stored_key} modified"
 
 
 def name_of(ecosystem: Ecosystem, fact: FileFact) -> str:

@@ -32,12 +32,21 @@ def environment_of(
                 if file.per_host:
                     changed |= _add_hosts(file, url, hosts_of(repository), directory)
                 elif file.variable not in changed:
-                    path = directory / file.name
-                    path.write_text(file.content.replace("{url}", url), encoding="utf-8")
-                    changed[file.variable] = str(path)
+                    changed |= _write(file, url, directory, own)
             changed |= put_in_front(client, url, {**own, **changed}, directory / "bin")
         changed |= _around_proxies(own, changed, host)
     return {**own, **changed}
+
+
+def _write(file: ConfigFile, url: str, directory: Path, own: Mapping[str, str]) -> dict[str, str]:
+    """The variable that leads to it; nothing for a file that is there for an earlier repository."""
+    path = directory / file.name
+    if path.exists():
+        return {}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(file.content.replace("{url}", url), encoding="utf-8")
+    value = file.value.format(path=path, folder=path.parent, own=own.get(file.variable, "")).strip()
+    return {file.variable: value} if file.variable else {}
 
 
 def _add_hosts(file: ConfigFile, url: str, hosts: Sequence[str], directory: Path) -> dict[str, str]:

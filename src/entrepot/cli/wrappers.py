@@ -27,8 +27,16 @@ def put_in_front(client: Client, url: str, environment: Mapping[str, str], direc
     script, program = directory / client.command, shutil.which(client.command, path=path)
     if not client.arguments or program is None or script.exists():
         return {}
-    arguments = shlex.join(argument.replace("{url}", url) for argument in client.arguments)
+    places = {"{url}": url, "{directory}": str(directory.parent)}
+    arguments = shlex.join(_filled(argument, places) for argument in client.arguments)
     directory.mkdir(exist_ok=True)
     script.write_text(_SCRIPT.format(program=shlex.quote(program), arguments=arguments), encoding="utf-8")
     script.chmod(0o755)
     return {"PATH": path if path.startswith(f"{directory}{os.pathsep}") else f"{directory}{os.pathsep}{path}"}
+
+
+def _filled(template: str, places: Mapping[str, str]) -> str:
+    """Other braces, which may be the client's own, stay."""
+    for place, value in places.items():
+        template = template.replace(place, value)
+    return template

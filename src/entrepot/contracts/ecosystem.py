@@ -77,13 +77,17 @@ class ConfigFile:
     """A generated file for a client that has no environment variable for what it needs."""
 
     variable: str
-    """The environment variable that names the file to the client."""
+    """The environment variable that names the file to the client; empty where arguments do."""
     name: str
+    """Below a folder of its own; may have one folder in it."""
     content: str
     """May hold `{url}`, our URL of the repository without trailing slash."""
     per_host: str = ""
     """Further text for each host that a repository stands for, of all repositories with such a client: may hold
     `{host}`, `{registry}` (our host and path, as names of images have it) and `{insecure}` (no TLS: true or false)."""
+    value: str = "{path}"
+    """What the variable gets: may hold `{path}`, `{folder}` (where the file is) and `{own}` (what the variable holds
+    already)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,7 @@ class Client:
     files: Sequence[ConfigFile] = ()
     arguments: Sequence[str] = ()
     """What `run` puts before the command's own arguments, where no variable and no file of its own can point the
-    client at us. May hold `{url}`."""
+    client at us. May hold `{url}` and `{directory}` (below which its files are)."""
     asks: Sequence[Sequence[str]] = ()
     """Commands that print the client's registry (`npm config get registry`), tried in order; optional tools."""
     found_at: Sequence[FoundAt] = ()
@@ -166,6 +170,9 @@ class Ecosystem(ABC):
     """Who sets the dates of versions. An author's can be set back, so first seen counts besides."""
     files_have_ages: ClassVar[bool] = False
     """Whether files come to old versions, so that each has its own age; `View.hidden` then holds names of files."""
+    dated_by_field: ClassVar[bool] = False
+    """Whether the date of a version is when what `dated_by` names was last modified, as upstream's fields tell it. Of
+    what never changes the earliest that was ever told is kept: registries that move tell later ones."""
     dates_in_files: ClassVar[bool] = False
     """Whether the files themselves tell their dates (`dating`), and what a name means is remembered: then lists are
     judged only by what newly appeared in them."""
@@ -250,6 +257,11 @@ class Ecosystem(ABC):
 
     def dated_by(self, package: str, version: str) -> Resource | None:
         """The document that tells a version's date, where its list does not."""
+        return None
+
+    def last_change(self, document: Document) -> datetime | None:
+        """Since when a list is what it is: nothing that it names is younger. Saves asking for each version's own date.
+        None where it does not say. Raises UnreadableIndex."""
         return None
 
     def announced_in(self, package: str, version: str) -> Resource | None:
