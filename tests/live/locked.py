@@ -124,8 +124,8 @@ class PipProject(_Python):
 
 
 class UvProject(_Python):
-    """For all platforms: uv locks anew for an index with another address, and reads metadata of any wheel then; it is in
-    the wheel itself where the index does not have it beside."""
+    """For all platforms: uv locks anew for an index with another address, and then reads the metadata of any wheel, which
+    is in the wheel itself where the index does not have it beside."""
 
     client = CLIENTS["uv"]
     words: ClassVar = ()
@@ -157,8 +157,13 @@ class _Node(Project):
     variables: ClassVar[Mapping[str, str]] = {"npm_config_registry": "{registry}"}
     bill_command = ("npm", "sbom", "--sbom-format", "cyclonedx", "--package-lock-only")
 
+    # Without native packages of many platforms: a registry that lacks some of them makes locks that npm refuses.
+    WANTED = ("express", "webpack", "webpack-cli", "typescript", "eslint", "mocha", "@babel/core", "react")
+
     def _lock_by_npm(self, place: Path) -> None:
-        self.client.prepare(place)
+        wanted = dict.fromkeys(self.WANTED, "*")
+        package = {"name": "app", "version": "1.0.0", "dependencies": wanted}
+        (place / "package.json").write_text(json.dumps(package))
         self.in_the_open(place, "npm", "install", "--package-lock-only", "--no-audit", "--no-fund")
 
     def bill(self, place: Path) -> str:
