@@ -53,7 +53,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 _read = msgspec.json.Decoder(Line).decode
-_read_any = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_read_any = msgspec.json.Decoder(dict[str, object]).decode
 
 
 def read_lines(body: bytes, crate: str, url: str) -> Iterator[tuple[bytes, Line]]:
@@ -120,7 +120,6 @@ def yanked(raw: bytes) -> bytes | None:
     """The line with `yanked` set, everything else being the same bytes; None where it does not say that it is not."""
     marked, changes = _YANKED.subn(b'"yanked":true', raw)
     before, after = _read_any(raw), _read_any(marked)
-    said = before.pop("yanked", None), after.pop("yanked", None)
-    if said[0] == b"true":
+    if before.get("yanked") is True:
         return raw
-    return marked if changes == 1 and said[1] == b"true" and before == after else None
+    return marked if changes == 1 and {**before, "yanked": True} == after else None
