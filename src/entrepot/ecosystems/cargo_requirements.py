@@ -48,7 +48,9 @@ def parse_requirement(text: str) -> Requirement | None:
         numbers, pre = _numbers(found), found["pre"] or ""
         if pre:
             unfinished.add((numbers[0], numbers[1], numbers[2]))
-        comparisons += _compared(found["operator"] or "^", numbers, pre)
+        # A bare 1.2 means ^1.2, but a bare 1.2.* means what it says.
+        bare = "=" if not _ANY.isdisjoint(found.group("major", "minor", "patch")) else "^"
+        comparisons += _compared(found["operator"] or bare, numbers, pre)
     return Requirement(tuple(comparisons), frozenset(unfinished))
 
 
