@@ -83,6 +83,18 @@ def test_npm_installs_and_an_empty_store_mirrors_exactly_these_files(
     assert not registry.asked
 
 
+def test_a_frozen_run_is_pinned_until_it_is_released(house: House) -> None:
+    session = re.search(r"session ([0-9a-f]{32}) is frozen", good(pip(house, "--freeze", into="first")).err)
+    assert session
+    (pinned,) = json.loads(good(house.process("pins", "--json")).out)
+    assert (pinned["job"], pinned["name"]) == (f"session:{session[1]}", Path(sys.executable).name)
+    assert pinned["entries"] >= 4
+    told = good(house.process("pins", "release", pinned["job"])).out
+    assert told.startswith(f"released {pinned['entries']} entries of job session:")
+    assert json.loads(good(house.process("pins", "--json")).out) == []
+    assert "there is no record of a session" in pip(house, "--replay", session[1], into="again").err
+
+
 @needs_npm
 def test_a_frozen_run_is_replayed_after_newer_versions_came(house: House, registry: Registry) -> None:
     told = good(npm(house, "--freeze", into="first")).err

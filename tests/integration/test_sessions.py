@@ -21,8 +21,14 @@ access_log = "off"
 [repositories.files]
 ecosystem = "generic"
 upstreams = ["{base}"]
-rules = [{{ path = '/tools/.*', class = "immutable" }}]
+rules = [{{ path = '/tools/.*[.]bin', class = "immutable" }}]
+listings = true
 """
+LISTING = [
+    {"name": path.rpartition("/")[2], "type": "file", "size": len(body), "mtime": "Fri, 20 Nov 2026 12:00:00 GMT"}
+    for path, body in BODIES.items()
+]
+"""As nginx writes it."""
 
 
 @pytest.fixture
@@ -30,6 +36,7 @@ def origin() -> Iterator[Rogue]:
     with Rogue() as rogue:
         for path, body in BODIES.items():
             rogue.serve(path, Page(body=body))
+        rogue.serve("/tools/", Page(body=json.dumps(LISTING).encode(), content_type="application/json"))
         yield rogue
 
 
@@ -84,3 +91,15 @@ def test_the_record_of_a_killed_server_says_that_something_may_be_missing(served
     told = call(served, "session-sbom")
     assert told["incomplete"] == ["a server process ended before it had written everything down"]
     assert files_in(told) == {f"/files{path}" for path in BODIES}
+
+
+def test_a_folder_of_a_frozen_session_lists_what_is_in_it(served: Served, origin: Rogue) -> None:
+    call(served, "open-session")
+    for path in ("/tools/", "/tools/1.bin"):
+        assert served.get(f"/~{SESSION}/files{path}").status == 200
+    call(served, "freeze-session")
+    origin.goes_dark()
+    accept = [("accept", "application/json")]
+    frozen, plain = (json.loads(served.get(f"{prefix}/files/tools/", accept).body) for prefix in (f"/~{SESSION}", ""))
+    assert [one["name"] for one in frozen] == ["1.bin"]
+    assert len(plain) == len(BODIES)

@@ -10,10 +10,11 @@ from entrepot.contracts.mirrors import PinSummary
 _PIN = "INSERT INTO pins (repository, key, job, pinned_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _RELEASE = "DELETE FROM pins WHERE job = ? RETURNING 1"
 _SUMMARIES = (
-    "SELECT pins.job, coalesce(max(mirror_jobs.name), ''), count(*), coalesce(sum(entries.size_bytes), 0),"
-    " min(pins.pinned_at) FROM pins"
+    "SELECT pins.job, coalesce(max(mirror_jobs.name), max(sessions.name), ''), count(*),"
+    " coalesce(sum(entries.size_bytes), 0), min(pins.pinned_at) FROM pins"
     " LEFT JOIN entries ON entries.repository = pins.repository AND entries.key = pins.key"
     " LEFT JOIN mirror_jobs ON mirror_jobs.id = pins.job"
+    " LEFT JOIN sessions ON 'session:' || sessions.id = pins.job"
     " GROUP BY pins.job ORDER BY min(pins.pinned_at)"
 )
 

@@ -73,7 +73,6 @@ class MirrorRoutes:
             "resume-mirror": self._tell_resumed,
             "retry-mirror": self._tell_retried,
             "pins": self._tell_pins,
-            "release-pins": self._release_pins,
         }
 
     # --- for tokens -------------------------------------------------------------------------------------------------
@@ -181,7 +180,7 @@ class MirrorRoutes:
     async def _tell_pins(self, arguments: Arguments, connection: ExitStack) -> object:
         return msgspec.to_builtins(await asyncio.to_thread(self._pins.summaries))
 
-    async def _release_pins(self, arguments: Arguments, connection: ExitStack) -> object:
+    async def release_pins(self, arguments: Arguments) -> object:
         """How many things are not kept any more."""
         wanted = text_argument(arguments, "job")
         if wanted not in {one.job for one in await asyncio.to_thread(self._pins.summaries)}:

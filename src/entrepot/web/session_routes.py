@@ -1,5 +1,6 @@
 """Sessions that are recorded and served again, for programs with a token and for our own commands (architecture §9)."""
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ import msgspec
 from entrepot.contracts.sessions import Session, SessionState
 from entrepot.errors import BadRequest, NotServed, Refused, StoreFailure
 from entrepot.mirror.sessions.archive import Archive, Frost
+from entrepot.mirror.sessions.freezing import JOB
 from entrepot.web.answers import Nothing
 from entrepot.web.api import Call, Parameter, Route
 from entrepot.web.control import Verb, text_argument
@@ -24,6 +26,8 @@ LONGEST_NAME: Final = 200
 _ID: Final = (Parameter(name="id", text="The id of a session."),)
 
 Arguments = Mapping[str, object]
+
+_log = logging.getLogger("entrepot")
 
 
 class SessionBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +101,6 @@ class SessionRoutes:
             "session-sbom": self._tell_bill,
             "freeze-session": self._tell_frozen,
             "replay-bill": self._adopt,
-            "drop-session": self._tell_dropped,
         }
 
     # --- for tokens -------------------------------------------------------------------------------------------------
@@ -155,9 +158,9 @@ class SessionRoutes:
         connection.enter_context(self._sessions.open(name, replays))
         try:
             await self._archive.open(name, client=COMMAND_LINE, name=str(arguments.get("what", ""))[:LONGEST_NAME])
-        except StoreFailure:
-            # It is served all the same; whoever asks for its record is told that there is none.
-            return self._about
+        except StoreFailure as failure:
+            # It is served all the same, and whoever asks for its record is told that there is none.
+            _log.warning("session %s is not recorded: %s", name, failure)
         return self._about
 
     async def _tell_bill(self, arguments: Arguments, connection: ExitStack) -> object:
@@ -178,9 +181,12 @@ class SessionRoutes:
         body = text_argument(arguments, "sbom").encode()
         return _plain(await self._archive.adopt(text_argument(arguments, "name"), body))
 
-    async def _tell_dropped(self, arguments: Arguments, connection: ExitStack) -> object:
-        await self._archive.drop(text_argument(arguments, "name"))
-        return {}
+    async def release(self, job: str) -> int | None:
+        """Let go of what a session keeps, which has no other use then; None: this is the job of none."""
+        session = job.removeprefix(JOB)
+        if session == job or self._archive.find(session) is None:
+            return None
+        return await self._archive.drop(session)
 
     # --- what is told -----------------------------------------------------------------------------------------------
 

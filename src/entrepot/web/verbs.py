@@ -57,6 +57,7 @@ class Verbs:
             "clear-failed-fills": self._clear_failed_fills,
             **self._mirroring.table(),
             **self._recorded.table(),
+            "release-pins": self._release_pins,
         }
 
     def routes(self) -> tuple[Route, ...]:
@@ -82,6 +83,11 @@ class Verbs:
             *self._mirroring.routes(),
             *self._recorded.routes(),
         )
+
+    async def _release_pins(self, arguments: Arguments, connection: ExitStack) -> object:
+        """How many things are not kept any more, by a mirror job or a session."""
+        released = await self._recorded.release(text_argument(arguments, "job"))
+        return await self._mirroring.release_pins(arguments) if released is None else released
 
     async def _told_explanation(self, call: Call) -> object:
         """`?target=` as `entrepot explain` takes it."""

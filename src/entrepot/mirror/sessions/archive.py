@@ -182,10 +182,10 @@ class Archive:
 
     # --- keeping house ----------------------------------------------------------------------------------------------
 
-    async def drop(self, session: str) -> None:
-        """Raises NotServed, StoreFailure."""
+    async def drop(self, session: str) -> int:
+        """How many things it kept from eviction. Raises NotServed, StoreFailure."""
         self.load(session)
-        await self._freezer.thaw(session)
+        return await self._freezer.thaw(session)
 
     async def work(self) -> None:
         """Forget what is old, as long as the server runs: in one of its processes."""

@@ -18,9 +18,12 @@ from entrepot.model.resource import Kind
 PAGE: Final = 500
 
 
+JOB: Final = "session:"
+
+
 def job_of(session: str) -> str:
     """The name under which what it was served is pinned."""
-    return f"session:{session}"
+    return f"{JOB}{session}"
 
 
 def pages_of(book: SessionBook, session: str) -> Iterator[list[Served]]:
@@ -77,16 +80,17 @@ class Freezer:
         changes = resource.kind is not Kind.ARTIFACT
         return (entry, changes) if changes or entry.sha256 == item.sha256 else None
 
-    async def thaw(self, session: str) -> None:
-        """Drop it, with its copies and pins. Raises StoreFailure."""
+    async def thaw(self, session: str) -> int:
+        """Drop it, with its copies and pins; how many pins these were. Raises StoreFailure."""
         pages = pages_of(self._book, session)
         while page := await asyncio.to_thread(next, pages, None):
             for repository in {item.repository for item in page}:
                 keys = [copy_key(item.key, session) for item in page if item.repository == repository]
                 await self._kit.catalog.delete_entries(repository, keys)
-        await self._pins.release(job_of(session))
+        released = await self._pins.release(job_of(session))
         await self._book.drop(session)
         self._generation.advance()
+        return released
 
 
 def _name(session: str, item: Served, kept: tuple[Entry, bool]) -> str:
