@@ -17,6 +17,7 @@ from entrepot.cache.documents import Documents
 from entrepot.cache.facts import Facts, FileFact, guarded
 from entrepot.cache.frozen import Frozen
 from entrepot.cache.lookup import Named
+from entrepot.cache.meanings import Meanings
 from entrepot.cache.order import Kit
 from entrepot.cache.repository import Repository
 from entrepot.cache.sightings import Sightings, counts_seen, name_of
@@ -75,6 +76,7 @@ class Ages:
         self._sightings = Sightings(kit)
         self._dates = Dates(documents, self._sightings)
         self.choosing = Choosing(kit, documents, Annals(kit, documents))
+        self._meanings = Meanings(kit, documents)
         self._known: OrderedDict[object, Hidden] = OrderedDict()
         self._reckoning: dict[object, asyncio.Task[Hidden]] = {}
 
@@ -153,14 +155,32 @@ class Ages:
     ) -> Refusal | None:
         """Why this file may not be had for its age. Raises what keeps its date from being learned."""
         cooldown = cooldown_of(repository, as_of)
+        if cooldown is not None and repository.ecosystem.dates_in_files:
+            return await self._meanings.refusal(repository, resource, cooldown, as_of, stored_only=stored_only)
         aged = await self._aged(repository, resource, cooldown, as_of, stored_only) if cooldown is not None else None
         if cooldown is None or aged is None:
             return None
         return cooldown.judge(aged.package, aged.version, aged.dated, self._kit.clock.now(), as_of)
 
+    async def former(
+        self, repository: Repository, resource: Resource, as_of: datetime | None = None, *, stored_only: bool = False
+    ) -> tuple[Resource, Refusal] | None:
+        """What a name meant before that may be had though what it means now may not, with why that may not; None where
+        it may, or there is no such thing. Raises what keeps it from being told."""
+        cooldown = cooldown_of(repository, as_of)
+        if cooldown is None or not resource.probed:
+            return None
+        refusal = await self.refusal(repository, resource, as_of, stored_only=stored_only)
+        if refusal is None:
+            return None
+        found = await self._meanings.former(repository, resource, cooldown, as_of, stored_only=stored_only)
+        return (found, refusal) if found is not None else None
+
     async def account(self, repository: Repository, resource: Resource, as_of: datetime | None = None) -> str:
         """The reckoning of a file's age in words."""
         cooldown = cooldown_of(repository, as_of)
+        if cooldown is not None and repository.ecosystem.dates_in_files:
+            return await self._meanings.account(repository, resource, cooldown, as_of)
         aged = await self._aged(repository, resource, cooldown, as_of, False) if cooldown is not None else None
         if cooldown is None or aged is None:
             return "its age does not matter"
@@ -323,6 +343,10 @@ class _Judge:
         barred = self._repository.gate.hidden_by(fact.package, fact.version) if self._filters else None
         if barred is not None or self._cooldown is None:
             return barred
+        seen = self._sightings.get(name_of(self._repository.ecosystem, fact))
+        if self._repository.ecosystem.dates_in_files and (seen is None or seen.baseline):
+            # Its date is asked for when it is wanted: for a whole list, that would be a request for each.
+            return None
         source = self._repository.ecosystem.dates
         # What no list announces was never seen to appear.
         dated = Dated(published=fact.published, source=source, baseline=source == "author")

@@ -96,6 +96,10 @@ class Engine:
             ask = replace(ask, wish=replace(ask.wish, stored_only=True))
         if case.resource.kind is Kind.INDEX:
             return await self._fetch_index(case, ask)
+        former = await self._fetch_former(case, ask)
+        return former if former is not None else await self._fetch_file(case, ask)
+
+    async def _fetch_file(self, case: Case, ask: ClientAsk) -> Answer:
         valid_until = await self.supply.check(case, ask.as_of, stored_only=ask.wish.stored_only)
         if self._directories is not None and is_folder(case.repository, case.resource):
             page = await self._directories.page(case, ask, self._misses)
@@ -113,6 +117,19 @@ class Engine:
             # Caches behind us are to ask again, too: what holds today may be refused tomorrow.
             fields = ((name, MUTABLE if name == "cache-control" else value) for name, value in answer.headers)
             answer.headers = [*fields]
+        return answer
+
+    async def _fetch_former(self, case: Case, ask: ClientAsk) -> Answer | None:
+        """What a name meant before, where what it means now is too young."""
+        found = await self.supply.former(case, ask.as_of, stored_only=ask.wish.stored_only)
+        if found is None:
+            return None
+        resource, refusal = found
+        answer = await self._fetch_bytes(replace(case, resource=resource), ask)
+        answer.headers = [(name, MUTABLE if name == "cache-control" else value) for name, value in answer.headers]
+        answer.trace.outcome, answer.trace.detail = "stale", refusal.kind
+        # Not hot: who asks again a moment later may get another one.
+        answer.fresh_until = 0.0
         return answer
 
     async def fill(self, repository: Repository, resource: Resource) -> None:

@@ -26,6 +26,7 @@ from entrepot.errors import Absent, NotStorable, StoreFailure
 from entrepot.model.entry import Entry
 from entrepot.model.release import Document
 from entrepot.model.resource import Kind, Resource
+from entrepot.policy.verdict import Refusal
 
 IN_MEMORY_BYTES = 1 << 20
 """Documents up to this size are read at once: a closure may keep as many as it likes."""
@@ -83,6 +84,10 @@ class Supply:
         """Raises PolicyError."""
         resource = await versioned(self._documents, repository, resource, stored_only=stored_only)
         return opened(self._kit.fetcher, repository, resource)
+
+    async def former(self, case: Case, as_of: datetime | None, *, stored_only: bool) -> tuple[Resource, Refusal] | None:
+        """As in `Ages`."""
+        return await self._ages.former(case.repository, case.resource, as_of, stored_only=stored_only)
 
     async def check(self, case: Case, as_of: datetime | None, *, stored_only: bool) -> float:
         """Until when (seconds since the epoch) a file may be had. Raises PolicyError where it may not, and what keeps
