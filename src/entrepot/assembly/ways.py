@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from entrepot.assembly.blueprint import Blueprint
 from entrepot.cache.repository import Repository
 from entrepot.errors import ConfigError
+from entrepot.web.forward import Archive, Forward
 from entrepot.web.mounts import Way
 from entrepot.web.roots import Root
 
@@ -24,7 +25,7 @@ def ways_of(blueprint: Blueprint, repositories: Mapping[str, Repository]) -> tup
             'write the name of a repository with ecosystem = "oci"'
         )
     hosts = hosts_of(blueprint, repositories)
-    return tuple(
+    roots = (
         Root(
             segment=segment,
             repositories=known,
@@ -33,6 +34,21 @@ def ways_of(blueprint: Blueprint, repositories: Mapping[str, Repository]) -> tup
         )
         for segment, known in by_segment.items()
     )
+    archives = archives_of(blueprint, repositories)
+    return (*([Forward(archives)] if archives else []), *roots)
+
+
+def archives_of(blueprint: Blueprint, repositories: Mapping[str, Repository]) -> dict[str, tuple[Archive, ...]]:
+    """What clients may ask of us as their proxy, by host."""
+    found: dict[str, tuple[Archive, ...]] = {}
+    for name, repository in repositories.items():
+        for upstream in blueprint.resolved.upstreams[name] if repository.ecosystem.proxied else ():
+            parts = urlsplit(upstream.settings.url)
+            if parts.scheme == "http":
+                host = parts.netloc.rpartition("@")[2].lower()
+                archive = Archive(repository=repository, path=parts.path.rstrip("/"))
+                found[host] = (*found.get(host, ()), archive)
+    return found
 
 
 def hosts_of(blueprint: Blueprint, repositories: Mapping[str, Repository]) -> dict[str, list[str]]:
@@ -40,8 +56,11 @@ def hosts_of(blueprint: Blueprint, repositories: Mapping[str, Repository]) -> di
     are."""
     found = {}
     for name, repository in repositories.items():
-        if repository.ecosystem.root_path:
+        if repository.ecosystem.root_path or repository.ecosystem.proxied:
             upstreams = blueprint.resolved.upstreams[name]
-            own = [urlsplit(one.settings.url).netloc.rpartition("@")[2].lower() for one in upstreams]
+            urls = [urlsplit(one.settings.url) for one in upstreams]
+            # What a client asks by https, it asks its proxy for a tunnel for.
+            reached = [url for url in urls if url.scheme == "http" or not repository.ecosystem.proxied]
+            own = [url.netloc.rpartition("@")[2].lower() for url in reached]
             found[name] = list(dict.fromkeys([*repository.ecosystem.stands_for, *own]))
     return found

@@ -18,6 +18,8 @@ class ClientAsk:
     gzip: bool = False
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+    connection: str = ""
+    """Over which it is asked: several clients may have one address."""
     as_of: datetime | None = None
     """The day whose view was asked for; None: today's."""
     client: str = ""

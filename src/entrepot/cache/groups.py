@@ -211,19 +211,23 @@ class Groups:
             return
         number = current.number if current.sha256 == entry.sha256 else edition_of(entry.key) or current.number - 1
         until = self._kit.clock.timestamp() + READER_SECONDS
-        self._readings.note(_reader(case.repository, resource.key, ask), number, until)
+        for reader in _readers(case.repository, resource.key, ask):
+            self._readings.note(reader, number, until)
 
     def _reading_of(self, repository: Repository, root: str, ask: ClientAsk) -> tuple[int, float] | None:
         """The number of the generation, and until when (seconds since the epoch) the client gets it."""
         now = self._kit.clock.timestamp()
-        reading = self._readings.find(_reader(repository, root, ask), now)
+        found = (self._readings.find(reader, now) for reader in _readers(repository, root, ask))
+        reading = next((one for one in found if one is not None), None)
         # A clock that was set back must not make a reading last.
         return reading if reading is not None and reading[1] <= now + READER_SECONDS else None
 
 
-def _reader(repository: Repository, root: str, ask: ClientAsk) -> str:
+def _readers(repository: Repository, root: str, ask: ClientAsk) -> list[str]:
+    """What a reading is remembered under: the connection, and the address for who opens another one."""
     view = f"\0{ask.as_of.isoformat()}" if ask.as_of is not None else ""
-    return f"{repository.name}\0{root}\0{ask.client}{view}"
+    names = (ask.connection, ask.client) if ask.connection else (ask.client,)
+    return [f"{repository.name}\0{root}\0{name}{view}" for name in names]
 
 
 def vouch(answer: Answer, membership: Membership) -> None:

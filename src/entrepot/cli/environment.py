@@ -54,9 +54,17 @@ def _add_hosts(file: ConfigFile, url: str, hosts: Sequence[str], directory: Path
     path, place = directory / file.name, urlsplit(url)
     # What begins with a tilde cannot stand in the name of an image.
     registry = f"{place.netloc}{place.path}".replace("/~", "/session-")
+    # A proxy has no path: who asks is told as its user.
+    proxy = f"{place.scheme}://{place.path.partition('/~')[2].partition('/')[0]}@{place.netloc}"
     known = path.read_text(encoding="utf-8") if path.exists() else file.content
     for host in hosts:
-        text = file.per_host.format(host=host, registry=registry, insecure=str(place.scheme == "http").lower())
+        text = file.per_host.format(
+            host=host,
+            registry=registry,
+            insecure=str(place.scheme == "http").lower(),
+            name=host.rpartition(":")[0] or host,
+            proxy=proxy,
+        )
         known = known if text in known else known + text
     if not hosts:
         return {}

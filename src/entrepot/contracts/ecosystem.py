@@ -84,7 +84,8 @@ class ConfigFile:
     """May hold `{url}`, our URL of the repository without trailing slash."""
     per_host: str = ""
     """Further text for each host that a repository stands for, of all repositories with such a client: may hold
-    `{host}`, `{registry}` (our host and path, as names of images have it) and `{insecure}` (no TLS: true or false)."""
+    `{host}`, `{registry}` (our host and path, as names of images have it), `{insecure}` (no TLS: true or false), `{name}`
+    (the host without port) and `{proxy}` (our address as a proxy, with the session as the user)."""
     value: str = "{path}"
     """What the variable gets: may hold `{path}`, `{folder}` (where the file is) and `{own}` (what the variable holds
     already)."""
@@ -95,7 +96,8 @@ class FoundAt:
     """Where a client's own configuration may say which registry it uses."""
 
     path: str
-    """May start with `~/`, and hold `$VARIABLE`s; relative paths are searched from the working directory upwards."""
+    """May start with `~/`, and hold `$VARIABLE`s; relative paths are searched from the working directory upwards. The
+    last part of an absolute one may hold `*`."""
     read: Callable[[str], str | None]
     """The file's text to the registry's URL, credentials left out; None when it names none."""
 
@@ -186,6 +188,10 @@ class Ecosystem(ABC):
     root_path: ClassVar[str] = ""
     """Where at a server's root its clients ask, whatever the path of their registry is ("v2"): repositories are served
     there, too. Such an ecosystem takes the paths below it with this segment in front."""
+    proxied: ClassVar[bool] = False
+    """Whether clients may use us as their HTTP proxy: what they ask of the host of an upstream is served."""
+    views_by_generation: ClassVar[bool] = False
+    """Whether there are dated views though nothing has a date: of signed groups, as they were when we had them."""
     option_names: ClassVar[Mapping[str, str]] = {}
     """Options a repository of this ecosystem takes, with one line on each; values reach `__init__` as given."""
 

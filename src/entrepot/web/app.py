@@ -23,7 +23,16 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 _OWN = {b"/health", b"/ready", b"/metrics", b"/openapi.json", b"/"}
 _SPECIAL = frozenset(
-    (b"range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range", b"via")
+    (
+        b"range",
+        b"if-none-match",
+        b"if-modified-since",
+        b"if-match",
+        b"if-unmodified-since",
+        b"if-range",
+        b"via",
+        b"proxy-authorization",
+    )
 )
 
 _log = logging.getLogger("entrepot")

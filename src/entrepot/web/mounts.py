@@ -38,6 +38,10 @@ class Wanted:
     path: str
     """The rest of it behind the session and the date, without leading slash."""
     query: str = ""
+    host: str = ""
+    """In lower case, with its port if it has one."""
+    proxy_user: str = ""
+    """As whom a client uses us as its proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,12 @@ Way = Callable[[Wanted], Placed | Greeting | None]
 
 
 def find_mount(
-    raw_path: str, repositories: Mapping[str, Repository], ways: Sequence[Way] = (), query: str = ""
+    raw_path: str,
+    repositories: Mapping[str, Repository],
+    ways: Sequence[Way] = (),
+    query: str = "",
+    host: str = "",
+    proxy_user: str = "",
 ) -> Mounted | Greeting:
     """The first of `ways` that is taken, else the repository whose name the path begins with. Raises BadRequest, or
     NotServed when no repository has the name."""
@@ -81,12 +90,13 @@ def find_mount(
     if path.startswith("@"):
         day, _, path = path[1:].partition("/")
         as_of = day_of(day)
-    wanted = Wanted(raw=raw_path, path=path, query=query)
+    wanted = Wanted(raw=raw_path, path=path, query=query, host=host, proxy_user=proxy_user)
     placed = next((found for way in ways if (found := way(wanted)) is not None), None) or _by_name(wanted, repositories)
     if isinstance(placed, Greeting):
         return placed
     repository = placed.repository
-    if as_of is not None and repository.ecosystem.dates == "none":
+    dated = repository.ecosystem.dates != "none" or repository.ecosystem.views_by_generation
+    if as_of is not None and not dated:
         title, name = repository.ecosystem.title, repository.name
         raise NotServed(f"{title} have no dates: there is no view of /{name}/ as of a day")
     return Mounted(repository, placed.path, f"{prefix}{placed.prefix}", placed.session or session, as_of)

@@ -27,6 +27,7 @@ from entrepot.errors import (
 )
 from entrepot.model.resource import Reply, Request, Resource
 from entrepot.web.door import SAFE, SHIELD, Door
+from entrepot.web.forward import Forward, proxy_user_of
 from entrepot.web.hot import Key
 from entrepot.web.keeping import Keeper
 from entrepot.web.ledger import Ledger, cache_status, validated_at
@@ -69,6 +70,7 @@ class Proxy:
         """`own_via`: our Via field; `request_body_limit` in bytes; `accesses`: told of what is read; `views`: of frozen
         sessions; `recorder`: told what sessions are served."""
         self._views, self._recorder, self._ways = views, recorder, ways
+        self._proxied = frozenset(host for way in ways if isinstance(way, Forward) for host in way.hosts)
         self._accesses: Triggers = accesses or NoTriggers()
         self._repositories, self._engine, self._door = repositories, engine, door
         self._sender, self._keeper, self._ledger, self._clock = sender, keeper, ledger, clock
@@ -121,6 +123,9 @@ class Proxy:
         visit.resource = resource
         body = await read_body(receive, self._request_body_limit) if visit.method not in SAFE else b""
         ask = ask_of(visit, f"{base}{mounted.prefix}", body, mounted.as_of)
+        if self._door.trusts_proxies:
+            # Whoever stands before us sends the requests of many clients over one connection.
+            ask = replace(ask, connection="")
         answer = await self._engine.fetch(mounted.repository, resource, ask)
         visit.trace = answer.trace
         answer.headers = linked(answer.headers, visit.key[0])
@@ -130,7 +135,8 @@ class Proxy:
         if is_read and not mounted.view:
             self._offer(mounted, resource, ask)
         try:
-            if not (self._door.trusts_proxies or ask.wish.stored_only or is_cached_only(visit, resource)):
+            told = self._door.trusts_proxies or "proxy-authorization" in visit.headers
+            if not (told or ask.wish.stored_only or is_cached_only(visit, resource)):
                 # The key of what is hot knows nothing of forwarded fields, nor of those that forbid contact.
                 self._keeper.keep(visit, mounted, resource, answer)
             await self._send(visit, send, answer)
@@ -166,6 +172,10 @@ class Proxy:
         )
 
     def _base(self, visit: Visit) -> str:
+        host = _host_of(visit)
+        if host in self._proxied:
+            # Asked of us as a proxy: who reads it knows no other name of ours.
+            return f"http://{host}"
         if self._door.trusts_proxies:
             client = visit.scope["client"]
             return self._door.forwarded_base(visit.key[2], client[0] if client else "", visit.scope["headers"])
@@ -178,7 +188,8 @@ class Proxy:
             raise BadRequest("the path has bytes that must be percent-encoded") from error
         try:
             query = visit.scope["query_string"].decode("latin-1")
-            mounted = find_mount(raw_path, self._repositories, self._ways, query)
+            user = proxy_user_of(visit.headers.get("proxy-authorization"))
+            mounted = find_mount(raw_path, self._repositories, self._ways, query, _host_of(visit), user)
         except NotServed as error:
             if visit.principal is not None and visit.principal.problem:
                 # Which repositories there are is told to those who have a token.
@@ -286,6 +297,10 @@ class Proxy:
             return
         if visit.method == "GET" and isinstance(error, Absent | PolicyHidden):
             self._recorder.note_absence(mounted.session, mounted.repository.name, resource)
+
+
+def _host_of(visit: Visit) -> str:
+    return visit.key[2].decode("latin-1").strip().lower().removesuffix(":80")
 
 
 def _outcome_of(error: EntrepotError) -> str:

@@ -51,6 +51,11 @@ class Visit:
         return str(peer[0]) if peer else ""
 
     @property
+    def connection(self) -> str:
+        peer = self.scope["client"]
+        return f"{peer[0]} {peer[1]}" if peer else ""
+
+    @property
     def trusted(self) -> bool:
         """Whether who asks has the right to have background work start here."""
         who, mounted = self.principal, self.mounted
@@ -78,6 +83,7 @@ def ask_of(visit: Visit, base: str, body: bytes, as_of: datetime | None = None) 
         body=body,
         as_of=as_of,
         client=visit.client,
+        connection=visit.connection,
         authenticated=visit.trusted,
     )
 
