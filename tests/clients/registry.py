@@ -14,7 +14,7 @@ from urllib.parse import unquote
 Files = dict[str, tuple[str, bytes]]
 WAIT_SECONDS = 30.0
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)\Z")
-_ARTIFACT = re.compile(r"\.(?:whl|tgz|tar\.gz|zip|js|html|css)\Z")
+_ARTIFACT = re.compile(r"\.(?:whl|tgz|tar\.gz|zip|jar|pom|rpm|js|html|css)\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,8 @@ class Registry:
     validators: bool = True
     tls: ssl.SSLContext | None = None
     files: Files = field(default_factory=dict)
+    modified: dict[str, str] = field(default_factory=dict)
+    """`Last-Modified`, by path."""
     fields: dict[str, str] = field(default_factory=dict)
     """Further fields of every answer."""
     failure: tuple[int, dict[str, str]] | None = None
@@ -140,6 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, kind: str, body: bytes) -> None:
         fields = {"content-type": kind}
+        if self.path in self.server.registry.modified:
+            fields["last-modified"] = self.server.registry.modified[self.path]
         if self.server.registry.validators:
             fields["etag"] = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
             if self.headers.get("if-none-match") == fields["etag"]:

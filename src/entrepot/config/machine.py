@@ -37,7 +37,8 @@ class Machine:
         if path.startswith("~/"):
             yield Path(self.environment.get("HOME") or Path.home(), path[2:])
         elif path.startswith("/"):
-            yield Path(path)
+            folder, name = Path(path).parent, Path(path).name
+            yield from sorted(folder.glob(name)) if "*" in name else (folder / name,)
         else:
             yield from (directory / path for directory in (self.directory, *self.directory.parents))
 
