@@ -1,6 +1,7 @@
 """Files that are published together (policy §4): only the root has freshness, and a member is as good as its root."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 from entrepot.cache.answer import Answer, release
@@ -41,23 +42,29 @@ class Groups:
     async def order(self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None) -> Order:
         return await self._generations.order(await self._orders.make(repository, resource, entry, seen))
 
-    async def renew(self, repository: Repository) -> None:
+    async def renew(self, repository: Repository, root: Resource | None = None) -> None:
         """Bring all roots that are held up to date, but for those that are: a file was published that none lists. An
-        outage leaves them as they are."""
+        outage leaves them as they are. Of one that is told, held or not, what keeps it from that is raised; not that
+        upstream has none."""
+        if root is not None:
+            with suppress(Absent):
+                await self._renew(repository, root.key, named=True)
+            return
         due = (self._renew(repository, group.root) for group in self._annals.groups(repository))
         for error in await asyncio.gather(*due, return_exceptions=True):
             if isinstance(error, BaseException) and not isinstance(error, EntrepotError):
                 raise error
 
-    async def _renew(self, repository: Repository, key: str) -> None:
+    async def _renew(self, repository: Repository, key: str, *, named: bool = False) -> None:
         root = self._annals.resource_at(repository, key)
         entry = self._documents.find_entry(repository, root) if root is not None else None
-        if root is None or entry is None or entry.gone_at is not None or self._documents.is_recent(entry):
+        held = entry if entry is not None and entry.gone_at is None else None
+        if root is None or (held is None and not named) or (entry is not None and self._documents.is_recent(entry)):
             return
         case = opened(self._kit.fetcher, repository, root)
         if case.repository.rules.network == "offline":
             return
-        order = await self.order(case.repository, case.resource, entry, entry)
+        order = await self.order(case.repository, case.resource, held, entry)
         flight, _ = self._flights.launch(order)
         await self.landed(order, flight, None)
 

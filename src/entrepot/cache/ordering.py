@@ -12,8 +12,8 @@ from entrepot.cache.soundness import Soundness
 from entrepot.model.entry import Entry
 from entrepot.model.resource import Resource
 
-Renew = Callable[[Repository], Awaitable[None]]
-"""Brings the roots of a repository up to date, and with them what lists its files."""
+Renew = Callable[[Repository, Resource | None], Awaitable[None]]
+"""Brings the roots of a repository up to date, and with them what lists its files; only one, where that is told."""
 
 
 class Orders:
@@ -49,5 +49,5 @@ class Orders:
         if not resource.listed_anywhere:
             return await self._documents.learn(repository, resource)
         if self.renew is not None:
-            await self.renew(repository.plain)
+            await self.renew(repository.plain, resource.listed_in)
         return await self._documents.stored_fact(repository, resource)

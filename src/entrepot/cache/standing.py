@@ -1,5 +1,6 @@
 """Answers from what is stored, and what stands in for an answer of upstream."""
 
+from entrepot.cache.agreement import Agreement
 from entrepot.cache.answer import Answer, Representation, Stored, Trace, etag_of, respond
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.contact import offline_miss
@@ -20,6 +21,7 @@ from entrepot.model.resource import Resource
 class Standing:
     def __init__(self, kit: Kit, documents: Documents, soundness: Soundness) -> None:
         self._kit, self._documents, self._soundness = kit, documents, soundness
+        self._agreement = Agreement(soundness)
 
     async def from_entry(
         self, repository: Repository, resource: Resource, entry: Entry, ask: ClientAsk, detail: str
@@ -92,6 +94,9 @@ class Standing:
         if not resource.listed_anywhere:
             return False
         fact = await self._documents.stored_fact(repository, resource)
+        wanted = fact.strongest if fact is not None else None
+        if wanted is not None and not wanted.of_bytes:
+            return not await self._agreement.holds(repository, resource, entry, wanted)
         return fact is not None and fact.sha256 not in ("", entry.sha256)
 
     async def is_listed(self, repository: Repository, resource: Resource) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from entrepot.cache.absences import absence_of
 from entrepot.cache.ageing import Ages
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.blobio import open_as_file
+from entrepot.cache.choosing import cooldown_of
 from entrepot.cache.decoding import decoder_of
 from entrepot.cache.documents import Documents
 from entrepot.cache.flight import Flight
@@ -22,7 +24,7 @@ from entrepot.cache.standing import Standing
 from entrepot.cache.validation import Validation
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.closure import Reading
-from entrepot.errors import Absent, NotStorable, StoreFailure
+from entrepot.errors import Absent, EntrepotError, NotStorable, StoreFailure
 from entrepot.model.entry import Entry
 from entrepot.model.release import Document
 from entrepot.model.resource import Kind, Resource
@@ -93,12 +95,22 @@ class Supply:
         """Until when (seconds since the epoch) a file may be had. Raises PolicyError where it may not, and what keeps
         that from being told."""
         repository, resource = case.repository, case.resource
+        if not stored_only and cooldown_of(repository, as_of) is not None:
+            await self._bring_listing(repository, resource)
         refusal = await self._ages.refusal(repository, resource, as_of, stored_only=stored_only)
         judgement = await self._validation.judge(repository, resource)
         refusal = refusal or judgement.refusal
         if refusal is not None:
             raise refused(f"{repository.name}/{resource.key}", refusal)
         return min(self._ages.valid_until(repository), judgement.valid_until)
+
+    async def _bring_listing(self, repository: Repository, resource: Resource) -> None:
+        """What a file's age is told by, where nothing that is stored lists it and a path leads to what does."""
+        root = resource.listed_in if resource.listed_anywhere else None
+        if root is not None and await self._documents.stored_fact(repository, resource) is None:
+            # Whoever has the file stored does not need it; whoever fetches it is told what is wrong.
+            with suppress(EntrepotError):
+                await self._groups.renew(repository.plain, root)
 
     # --- storing ----------------------------------------------------------------------------------------------------
 

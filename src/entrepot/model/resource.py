@@ -86,7 +86,8 @@ class Resource:
     config.json): `Ecosystem.locate` reads it. Each upstream has its own."""
     listed_anywhere: bool = False
     """Whether documents that no path leads to tell this file's digest: it is looked up in all stored ones of the
-    repository that `lists`. Then `listed_in` is None, and where none names it, what `must_be_listed` says."""
+    repository that `lists`. Then `listed_in` is None, or the root of a group that a path does lead to: it is brought
+    where no stored one names the file. Where none does even so, what `must_be_listed` says."""
     lists: bool = False
     """Whether this SIGNED or ARTIFACT document names files of the repository with their digests: `releases` reads it as
     it is stored (which may be compressed), and `link` says which keys they have."""
