@@ -8,15 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-# Strongest first. "h1" is Go's hash over a module's contents: not a hash of the file's bytes.
-STRENGTH = ("sha512", "sha384", "sha256", "h1", "sha224", "sha1", "md5")
+# Strongest first. "h1" is Go's hash over a module's contents, "q1" (SHA-1) and "q2" (SHA-256) are apk's over the
+# control part of a package, which names the SHA-256 of its data: not hashes of the file's bytes.
+STRENGTH = ("sha512", "sha384", "sha256", "h1", "q2", "sha224", "q1", "sha1", "md5")
 _HEX_SIZE = {"sha512": 128, "sha384": 96, "sha256": 64, "sha224": 56, "sha1": 40, "md5": 32}
 _HEX = re.compile(r"[0-9a-f]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """An algorithm's name and its value: lower-case hex, or for `h1` the base64 that Go writes."""
+    """An algorithm's name and its value: lower-case hex, or for `h1`, `q1` and `q2` the base64 that is published."""
 
     algorithm: str
     value: str
