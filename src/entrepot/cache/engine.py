@@ -160,7 +160,7 @@ class Engine:
             if answer is not None:
                 return answer
             repository = self._live(case, ask)
-        return await self._fetch_upstream(repository, resource, usable, entry, ask)
+        return await self._fetch_named(repository, resource, usable, entry, ask)
 
     async def _from_store(
         self, repository: Repository, resource: Resource, step: Serve, membership: Membership | None, ask: ClientAsk
@@ -190,6 +190,17 @@ class Engine:
         return case.repository.under(None, keep=False)
 
     # --- from upstream ----------------------------------------------------------------------------------------------
+
+    async def _fetch_named(
+        self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None, ask: ClientAsk
+    ) -> Answer:
+        try:
+            return await self._fetch_upstream(repository, resource, entry, seen, ask)
+        except Absent:
+            if not await self._groups.overtaken(repository, resource):
+                raise
+        self.absences.forget(f"{repository.name}/{resource.stored_key}")
+        return await self._fetch_upstream(repository, resource, entry, seen, ask)
 
     async def _fetch_upstream(
         self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None, ask: ClientAsk

@@ -21,7 +21,7 @@ from entrepot.cache.repository import Repository
 from entrepot.cache.standing import Standing
 from entrepot.errors import Absent, EntrepotError, PolicyError, StoreFailure, UpstreamTimeout
 from entrepot.model.entry import Entry
-from entrepot.model.resource import Resource, edition_of
+from entrepot.model.resource import Kind, Resource, edition_of
 
 READER_SECONDS = 60.0
 """For how long a client that read a root gets the members that go with it."""
@@ -55,11 +55,37 @@ class Groups:
             if isinstance(error, BaseException) and not isinstance(error, EntrepotError):
                 raise error
 
-    async def _renew(self, repository: Repository, key: str, *, named: bool = False) -> None:
+    async def overtaken(self, repository: Repository, resource: Resource) -> bool:
+        """Upstream does not have what is named here by its digest, so it has a newer root: that is brought now. Whether
+        this one names the file, too, and it is worth to ask for it once more."""
+        plain = repository.plain
+        if resource.kind is not Kind.ARTIFACT or repository.rules.network == "offline":
+            return False
+        if resource.listed_anywhere and await self._documents.stored_fact(plain, resource) is not None:
+            await self.renew(plain)
+            return False
+        naming = await self._naming(plain, resource) if resource.digest is not None else []
+        for root in naming:
+            with suppress(EntrepotError):
+                await self._renew(plain, root, anew=True)
+        return bool(naming) and bool(await self._naming(plain, resource))
+
+    async def _naming(self, repository: Repository, resource: Resource) -> list[str]:
+        """The keys of the current roots that name a file."""
+        found = []
+        for group in self._annals.groups(repository):
+            roster = await self._annals.roster(repository, group.root, group.number)
+            if roster is not None and resource.key in roster.by_key:
+                found.append(group.root)
+        return found
+
+    async def _renew(self, repository: Repository, key: str, *, named: bool = False, anew: bool = False) -> None:
+        """`named`: also one that is not held; `anew`: also one that was asked about a moment ago."""
         root = self._annals.resource_at(repository, key)
         entry = self._documents.find_entry(repository, root) if root is not None else None
         held = entry if entry is not None and entry.gone_at is None else None
-        if root is None or (held is None and not named) or (entry is not None and self._documents.is_recent(entry)):
+        recent = entry is not None and self._documents.is_recent(entry) and not anew
+        if root is None or (held is None and not named) or recent:
             return
         case = opened(self._kit.fetcher, repository, root)
         if case.repository.rules.network == "offline":
