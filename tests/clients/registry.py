@@ -14,7 +14,7 @@ from urllib.parse import unquote
 Files = dict[str, tuple[str, bytes]]
 WAIT_SECONDS = 30.0
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)\Z")
-_ARTIFACT = re.compile(r"\.(?:whl|tgz|tar\.gz|zip|jar|pom|rpm|js|html|css)\Z")
+_ARTIFACT = re.compile(r"(?:/download|\.(?:whl|tgz|tar\.gz|zip|jar|pom|rpm|js|html|css))\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.clients.fixture_cargo import cargo_registry
 from tests.clients.fixture_golang import DATABASE, go_proxy
 from tests.clients.fixture_npm import npm_registry
 from tests.clients.fixture_pypi import pypi_index
@@ -17,8 +18,13 @@ from tests.faults.wire import Got
 Stock = Callable[[str], Files]
 """The registry's URL to what it has."""
 
-STOCKS: dict[str, Stock] = {"npm": npm_registry, "pypi": pypi_index, "golang": lambda _: go_proxy()}
-_BASES = {"npm": "/", "pypi": "/simple/", "golang": "/"}
+STOCKS: dict[str, Stock] = {
+    "npm": npm_registry,
+    "pypi": pypi_index,
+    "golang": lambda _: go_proxy(),
+    "cargo": cargo_registry,
+}
+_BASES = {"npm": "/", "pypi": "/simple/", "golang": "/", "cargo": "/index/"}
 _EXTRA = {"golang": f'sumdb = "{DATABASE}"'}
 HOUR = 3600.0
 
