@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-NAMES = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules", "tree")
+NAMES = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules", "tree", "apt_generations")
 
 
 def main(arguments: list[str]) -> int:

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -161,6 +161,8 @@ class Machine:
     directory: Path
     sources: str
     """Of its sources.list."""
+    further: str = ""
+    """Of `-o`, as `Name=value`."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -190,13 +192,13 @@ class Machine:
             "Acquire::Retries": "0",
             "Debug::NoLocking": "true",
         }
-        return [f"-o{key}={value}" for key, value in told.items()]
+        return [*(f"-o{key}={value}" for key, value in told.items()), *([f"-o{self.further}"] if self.further else [])]
 
-    def run(self, *command: str) -> str:
-        """What apt prints. Raises ClientFailed, also for what apt only warns of."""
+    def run(self, *command: str, wrapper: Sequence[str] = ()) -> str:
+        """What apt prints. `wrapper`: a command that runs it. Raises ClientFailed, also for what apt only warns of."""
         environment = {"PATH": SEARCHED, "LANG": "C.UTF-8", "HOME": str(self.directory), **self.environment}
         done = subprocess.run(
-            [command[0], *self.options, *command[1:]],
+            [*wrapper, command[0], *self.options, *command[1:]],
             cwd=self.directory,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -210,12 +212,12 @@ class Machine:
             raise ClientFailed(f"{' '.join(command)}: {done.returncode}\n{done.stdout}")
         return done.stdout
 
-    def update(self) -> str:
-        return self.run("apt-get", "update")
+    def update(self, wrapper: Sequence[str] = ()) -> str:
+        return self.run("apt-get", "update", wrapper=wrapper)
 
-    def install(self, *packages: str) -> dict[str, str]:
+    def install(self, *packages: str, wrapper: Sequence[str] = ()) -> dict[str, str]:
         """Fetch them and what they need, as an installation does: file names to sha256."""
-        self.run("apt-get", "install", "--yes", "--download-only", *packages)
+        self.run("apt-get", "install", "--yes", "--download-only", *packages, wrapper=wrapper)
         return {path.name: _sha256(path) for path in sorted((self.directory / "cache/archives").glob("*.deb"))}
 
     def forget_packages(self) -> None:

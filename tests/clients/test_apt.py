@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.apt_generations import rehearse
 from tests.clients.fixture_apt import NEEDED, Archive, Machine, Signer, new_signer
 from tests.clients.registry import Registry
 from tests.clients.room import ClientFailed, missing
 from tests.faults.served import Served
+from tests.faults.wire import Talk
 
 pytestmark = pytest.mark.skipif(bool(reason := missing(*NEEDED)), reason=reason)
 
-HOUR = 3600.0
+HOUR, DAY = 3600.0, 86400.0
 CONFIG = '[repositories.deb]\necosystem = "apt"\nupstreams = ["{url}/"]\n{more}'
 
 
@@ -44,11 +46,11 @@ class Scene:
         """The server has what the archive has now."""
         self.registry.files, self.registry.modified = self.archive.files, self.archive.modified
 
-    def machine(self, options: str = "", url: str = "", **environment: str) -> Machine:
+    def machine(self, url: str = "", further: str = "") -> Machine:
         self._machines += 1
         place = "./" if self.archive.flat else "stable main"
-        line = f"deb [signed-by={self.archive.signer.keyring} {options}] {url or self.url} {place}\n"
-        return Machine(self.directory / f"machine{self._machines}", line, environment)
+        line = f"deb [signed-by={self.archive.signer.keyring}] {url or self.url} {place}\n"
+        return Machine(self.directory / f"machine{self._machines}", line, further)
 
     def later(self, seconds: float) -> None:
         self.served.stop()
@@ -147,4 +149,111 @@ def test_a_flipped_bit_in_a_package_is_never_complete_and_never_stored(opened: O
     assert (got.status, got.headers.get("cache-status")) == (502, "entrepot; detail=digest-mismatch")
     assert hashlib.sha256(body).hexdigest() not in scene.served.blobs() - before
     scene.registry.instead = {}
+    assert list(machine.install("tool")) == INSTALLED
+
+
+def test_a_package_that_was_replaced_under_its_name_is_the_one_that_the_index_names(opened: Opener) -> None:
+    scene = opened()
+    machine = scene.machine()
+    machine.update()
+    before = machine.install("base")
+    machine.forget_packages()
+    scene.publish("base", "1.0", section="changed")
+    scene.later(HOUR)
+    machine.update()
+    after = machine.install("base")
+    assert before.keys() == after.keys()
+    assert before != after
+
+
+def test_what_no_index_names_is_refused_where_the_configuration_says_so(opened: Opener) -> None:
+    scene = opened('unlisted = "refuse"\n')
+    machine = scene.machine()
+    machine.update()
+    stray = scene.archive.publish("stray", "1.0")
+    scene.show()
+    assert scene.served.get(f"/deb{stray}").status == 404
+    scene.archive.index()
+    scene.show()
+    scene.later(HOUR)
+    assert scene.served.get(f"/deb{stray}").status == 200, "once more, after the newest root was read"
+
+
+@pytest.mark.parametrize("by_hash", [True, False])
+def test_nobody_gets_files_of_two_generations(tmp_path: Path, by_hash: bool) -> None:
+    outcome = rehearse(tmp_path, clients=4, generations=5, by_hash=by_hash, workers=2, pause=0.2)
+    assert (outcome.mixed, dict(outcome.failed)) == (0, {}), str(outcome)
+    assert len(outcome.versions) > 1
+
+
+def test_apt_may_use_us_as_its_proxy(opened: Opener) -> None:
+    scene = opened()
+    direct = f"{scene.registry.url}{scene.archive.prefix}"
+    proxy = f"Acquire::http::Proxy=http://127.0.0.1:{scene.served.address[1]}"
+    for _ in range(2):
+        machine = scene.machine(url=direct, further=proxy)
+        machine.update()
+        assert list(machine.install("tool")) == INSTALLED
+    assert len(scene.packages_asked()) == 3
+    by_path = scene.machine()
+    by_path.update()
+    by_path.install("tool")
+    assert len(scene.packages_asked()) == 3, "it is the same repository"
+
+
+def test_a_proxy_has_no_hosts_but_those_of_upstreams(opened: Opener) -> None:
+    scene = opened()
+    with Talk(scene.served.address) as talk:
+        talk.send(b"GET http://other.example/debian/dists/stable/InRelease HTTP/1.1\r\nHost: other.example\r\n\r\n")
+        assert talk.read().status == 421
+
+
+def test_entrepot_run_leads_apt_through_us_without_touching_its_sources(opened: Opener) -> None:
+    scene = opened()
+    machine = scene.machine(url=f"{scene.registry.url}{scene.archive.prefix}")
+    wrapper = scene.served.line("run", "--")
+    machine.update(wrapper)
+    assert list(machine.install("tool", wrapper=wrapper)) == INSTALLED
+    assert "/~" not in (machine.directory / "etc/apt/sources.list").read_text()
+    assert (
+        scene.served.get(f"/deb{scene.packages_asked()[0]}").headers.get("cache-status", "").startswith("entrepot; hit")
+    )
+
+
+def test_a_cooldown_serves_an_older_generation_as_a_whole(opened: Opener) -> None:
+    scene = opened('[repositories.deb.cooldown]\ndefault = "2d"\n')
+    young = scene.machine()
+    young.update()
+    assert list(young.install("base")) == ["base_1.0_amd64.deb"], "nothing is old enough: the oldest that is held"
+    got = scene.served.get("/deb/debian/dists/stable/InRelease")
+    assert "detail=too-young" in (got.headers.get("cache-status") or "")
+    new = scene.publish("base", "1.1")
+    scene.later(DAY)
+    machine = scene.machine()
+    machine.update()
+    assert list(machine.install("base")) == ["base_1.0_amd64.deb"]
+    refused = scene.served.get(f"/deb{new}")
+    assert refused.status == 403
+    assert b"first seen" in refused.body
+    scene.later(2.5 * DAY)
+    got = scene.served.get("/deb/debian/dists/stable/InRelease")
+    assert "detail=older-generation" in (got.headers.get("cache-status") or "")
+    scene.later(4 * DAY)
+    later = scene.machine()
+    later.update()
+    assert list(later.install("base")) == ["base_1.1_amd64.deb"]
+
+
+def test_what_was_mirrored_installs_offline(opened: Opener, tmp_path: Path) -> None:
+    scene = opened('suites = ["debian/dists/stable"]\narchitectures = ["amd64"]\n')
+    wanted = tmp_path / "apt-packages.txt"
+    wanted.write_text("# for a test\ntool\n")
+    told = scene.served.entrepot("mirror", "--lockfile", str(wanted), "--dependencies", "runtime")
+    assert "error" not in told.lower(), told
+    scene.served.stop()
+    scene.registry.go_dark()
+    scene.served.reconfigure(lambda config: f'{config}network = "offline"\n')
+    scene.served.start()
+    machine = scene.machine()
+    machine.update()
     assert list(machine.install("tool")) == INSTALLED

@@ -84,9 +84,13 @@ class Served:
         """From the next start on."""
         self._config.write_text(change(self._config.read_text()))
 
+    def line(self, command: str, *arguments: str) -> list[str]:
+        """One of our commands with the places of this server."""
+        return [self._entrepot, command, *self._places, *arguments]
+
     def entrepot(self, command: str, *arguments: str, status: int = 0) -> str:
         """What one of our commands prints that speaks to this server, or works in its place."""
-        line = [self._entrepot, command, *self._places, *arguments]
+        line = self.line(command, *arguments)
         done = subprocess.run(line, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
         if done.returncode != status:
             raise RuntimeError(f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
