@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from entrepot.contracts.closure import Closure
 from entrepot.contracts.ecosystem import Client, Ecosystem, Limits, Member
 from entrepot.ecosystems.apk_clients import APK as CLIENT
-from entrepot.ecosystems.apk_closure import close, place_of
+from entrepot.ecosystems.apk_closure import close, is_placed, place_of
 from entrepot.ecosystems.apk_index import check_index, read_packages
 from entrepot.ecosystems.apk_package import ALGORITHMS, digest_of
-from entrepot.ecosystems.apk_places import INDEX_3, is_served, key_of, qualifiers_of, read_places
+from entrepot.ecosystems.apk_places import INDEX_3, key_of, qualifiers_of, read_places
 from entrepot.ecosystems.apk_signatures import read_keys
 from entrepot.ecosystems.apk_versions import APK
 from entrepot.errors import BadRequest, ConfigError, MethodRefused, NotServed, UnreadableIndex
@@ -67,9 +67,9 @@ class Apk(Ecosystem):
         folder = "/".join(map(decode_segment, document.place.split("/")[:-1]))
         root = urlsplit(document.upstream).path.rstrip("/")
         for listed in read_packages(document):
+            if not is_placed(listed):
+                continue
             place = place_of(folder, listed)
-            if not is_served(place.rpartition("/")[2]):
-                continue  # apk could not ask for it either.
             file = ReleaseFile(
                 name=place,
                 location=Location(BASE, f"{root}/{key_of(place.split('/'))}"),

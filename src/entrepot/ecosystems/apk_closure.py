@@ -15,6 +15,7 @@ from entrepot.ecosystems.apk_versions import APK
 from entrepot.errors import Absent, BadRequest, ConfigError
 from entrepot.model.constraints import Constraint, parse_constraint
 from entrepot.model.digest import Digest
+from entrepot.model.paths import is_segment
 from entrepot.model.resource import Resource
 from entrepot.model.selection import Depth, Selection
 
@@ -82,12 +83,13 @@ def _read(places: Places, folders: list[str], only: str) -> _Shelf:
         reading = yield Need(resource=index, reads=True, absent="maybe" if len(folders) > 1 else "no")
         if reading is not None:
             listed = read_packages(reading.document)
-            found += [_Package(folder, one) for one in listed if only in ("", one.name) and _is_file(one)]
+            found += [_Package(folder, one) for one in listed if only in ("", one.name) and is_placed(one)]
     return found
 
 
-def _is_file(listed: Listed) -> bool:
-    return is_served(file_name(listed.name, listed.version))
+def is_placed(listed: Listed) -> bool:
+    """Whether apk could ask for it: some fields make no name of a file."""
+    return is_served(file_name(listed.name, listed.version)) and (not listed.arch or is_segment(listed.arch))
 
 
 def _constraint(selection: Selection) -> Constraint | None:

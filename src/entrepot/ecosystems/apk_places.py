@@ -72,7 +72,9 @@ class Places:
         """The folders of each branch and architecture that a selection means. Raises BadRequest."""
         told = dict(selection.qualifiers)
         branches = (branch_of(told["distro"], self.branches),) if "distro" in told else self.branches
-        machines = (told["arch"],) if told.get("arch", "noarch") != "noarch" else self._machines(selection.extent.platforms)
+        machines = (
+            (told["arch"],) if told.get("arch", "noarch") != "noarch" else self._machines(selection.extent.platforms)
+        )
         if not branches or not machines:
             raise BadRequest(
                 f"{selection}: of which Alpine? Write ?distro=3.20&arch=x86_64 behind it, or set the options branches "
