@@ -43,7 +43,7 @@ def _write(file: ConfigFile, url: str, directory: Path, own: Mapping[str, str]) 
     path = directory / file.name
     if path.exists():
         return {}
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(file.content.replace("{url}", url), encoding="utf-8")
     value = file.value.format(path=path, folder=path.parent, own=own.get(file.variable, "")).strip()
     return {file.variable: value} if file.variable else {}

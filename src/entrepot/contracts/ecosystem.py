@@ -79,7 +79,7 @@ class ConfigFile:
     variable: str
     """The environment variable that names the file to the client; empty where arguments do."""
     name: str
-    """Below a folder of its own; may have one folder in it."""
+    """May have folders in it."""
     content: str
     """May hold `{url}`, our URL of the repository without trailing slash."""
     per_host: str = ""

@@ -86,24 +86,24 @@ def read_gradle_lock(lock: LockText) -> Iterable[Selection | Skipped]:
             raise UnreadableLock(f"{lock.name}:{number}: {error}") from error
 
 
-_LOGGING = (
-    "-Dorg.slf4j.simpleLogger.showDateTime=false",
-    "-Dorg.slf4j.simpleLogger.showThreadName=false",
-    "-Dorg.slf4j.simpleLogger.showLogName=false",
-    "-Dorg.slf4j.simpleLogger.logFile=System.out",
-    "-Dorg.slf4j.simpleLogger.cacheOutputStream=true",
-    "-Dorg.slf4j.simpleLogger.levelInBrackets=true",
-    "-Dorg.slf4j.simpleLogger.log.Sisu=info",
-    "-Dorg.slf4j.simpleLogger.log.org.apache.maven.wagon.providers.http.httpclient=off",
-    "-Dorg.slf4j.simpleLogger.warnLevelString=WARNING",
-)
-"""What stands in the folder that `maven.conf` names otherwise (Maven, conf/logging/simplelogger.properties)."""
+_LOGGING = """# As Maven has it in the folder that ours stands for.
+org.slf4j.simpleLogger.defaultLogLevel=info
+org.slf4j.simpleLogger.showDateTime=false
+org.slf4j.simpleLogger.showThreadName=false
+org.slf4j.simpleLogger.showLogName=false
+org.slf4j.simpleLogger.logFile=System.out
+org.slf4j.simpleLogger.cacheOutputStream=true
+org.slf4j.simpleLogger.levelInBrackets=true
+org.slf4j.simpleLogger.log.Sisu=info
+org.slf4j.simpleLogger.warnLevelString=WARNING
+org.slf4j.simpleLogger.log.org.apache.maven.wagon.providers.http.httpclient=off
+org.slf4j.simpleLogger.log.org.apache.maven.wagon.providers.http.httpclient.wire=off
+"""
 
 CLIENTS = (
     Client(
         name="Maven",
         command="mvn",
-        mute_agent="Apache-Maven/",
         files=(
             ConfigFile(
                 # MAVEN_ARGS is for Maven 3.9 and later. This folder is where every Maven 3 looks for what holds for all
@@ -111,8 +111,9 @@ CLIENTS = (
                 variable="MAVEN_OPTS",
                 name="maven/settings.xml",
                 content=SETTINGS,
-                value=" ".join(("{own}", "-Dmaven.conf={folder}", *_LOGGING)),
+                value="{own} -Dmaven.conf={folder}",
             ),
+            ConfigFile(variable="", name="maven/logging/simplelogger.properties", content=_LOGGING),
         ),
         found_at=(
             FoundAt(path="~/.m2/settings.xml", read=read_settings),

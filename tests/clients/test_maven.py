@@ -1,0 +1,239 @@
+"""Maven itself in front of a repository of files: ranges, snapshots, checksums, and what it shows of a refusal."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from entrepot.ecosystems.maven_clients import SETTINGS
+from tests.clients.fixture_maven import MavenRepository, maven_repository, project
+from tests.clients.registry import Registry
+from tests.clients.room import ClientFailed, Room, missing
+from tests.faults.served import Served
+from tests.faults.wire import Got
+
+TOOLS = (("org.acme:tool", "1.0"),)
+JAR = "org/acme/tool/1.0/tool-1.0.jar"
+LIST = "org/acme/base/maven-metadata.xml"
+NEWEST = "org/acme/base/1.2/base-1.2.pom"
+
+pytestmark = pytest.mark.skipif(bool(missing("mvn")), reason=missing("mvn"))
+
+
+def days_ago(days: float) -> str:
+    return format_datetime(datetime.now(UTC) - timedelta(days=days), usegmt=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class Yard:
+    """A repository, an Entrepot in front of it, and developers."""
+
+    made: MavenRepository
+    registry: Registry
+    served: Served
+    directory: Path
+    _rooms: list[Room] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.served.address[1]}/maven"
+
+    def stock(self) -> None:
+        self.registry.files, self.registry.modified = dict(self.made.files), dict(self.made.modified)
+
+    def get(self, path: str, *fields: tuple[str, str], method: str = "GET") -> Got:
+        return self.served.get(f"/maven/{path}", fields, method=method)
+
+    def room(self, pom: str) -> Room:
+        """A developer with empty caches."""
+        room = Room(self.directory / f"room{len(self._rooms)}", self.url)
+        self._rooms.append(room)
+        room.write("pom.xml", pom)
+        room.write("settings.xml", SETTINGS.replace("{url}", self.url))
+        return room
+
+    def validate(self, pom: str) -> str:
+        """What a strict Maven prints. Raises ClientFailed."""
+        room = self.room(pom)
+        local = f"-Dmaven.repo.local={room.home}/repository"
+        return room.run("mvn", "-B", "-C", "-s", "settings.xml", "-gs", "settings.xml", local, "validate")
+
+    def go_offline(self) -> None:
+        self.served.stop()
+        self.registry.go_dark()
+        self.served.reconfigure(lambda config: config.replace("upstreams =", 'network = "offline"\nupstreams ='))
+        self.served.start()
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    with ExitStack() as stack:
+        yield open_yard(stack, tmp_path)
+
+
+def open_yard(stack: ExitStack, directory: Path, extra: str = "") -> Yard:
+    registry = stack.enter_context(Registry())
+    config = (
+        f'[repositories.maven]\necosystem = "maven"\nupstreams = ["{registry.url}/"]\n{extra}'
+        '[repositories.maven.freshness]\nmutable_ttl = "0"\nnegative_ttl = "0"\n'
+    )
+    served = stack.enter_context(Served(directory / "server", config))
+    yard = Yard(made=maven_repository(), registry=registry, served=served, directory=directory)
+    yard.stock()
+    return yard
+
+
+def test_a_build_works_cold_then_without_artifacts_then_without_upstream(yard: Yard) -> None:
+    pom = project(tools=TOOLS)
+
+    cold = yard.validate(pom)
+    assert "org/acme/base/1.2/base-1.2.pom" in cold, "the range takes the newest"
+    assert yard.registry.asked("/tool-1.0.jar") == [f"/{JAR}"]
+
+    yard.registry.forget()
+    yard.validate(pom)
+    assert [path for path in yard.registry.artifacts_asked if "metadata" not in path] == []
+
+    yard.go_offline()
+    yard.validate(pom)
+
+
+def test_a_snapshot_is_had_and_had_again_without_upstream(yard: Yard) -> None:
+    pom = project(package="org.acme:moving", parent="1.0-SNAPSHOT")
+
+    assert "moving-1.0-20240501.100000-1.pom" in yard.validate(pom)
+    yard.go_offline()
+    yard.validate(pom)
+
+
+@pytest.mark.parametrize("path", [JAR, "org/acme/part/1.0/part-1.0.pom"])
+def test_a_flipped_bit_is_never_complete_and_never_stored(yard: Yard, path: str) -> None:
+    _, body = yard.registry.files[f"/{path}"]
+    yard.registry.instead[f"/{path}"] = bytes([body[0] ^ 1]) + body[1:]
+
+    with pytest.raises(ClientFailed):
+        yard.validate(project(tools=TOOLS))
+    assert yard.get(path).status == 502
+
+    yard.registry.instead.clear()
+    yard.validate(project(tools=TOOLS))
+    assert yard.get(path).body == body
+
+
+def test_run_points_maven_at_us(yard: Yard) -> None:
+    room = yard.room(project(tools=TOOLS))
+    (room.project / "settings.xml").unlink()
+    local = f"-Dmaven.repo.local={room.home}/repository"
+    pom = str(room.project / "pom.xml")
+
+    yard.served.entrepot("run", "--", "mvn", "-B", "-C", "-f", pom, local, "validate")
+
+    assert yard.registry.asked("/tool-1.0.jar") == [f"/{JAR}"]
+
+
+def test_side_files_fit_the_list_that_is_shown(yard: Yard) -> None:
+    shown = yard.get(LIST).body
+
+    assert shown == yard.registry.files[f"/{LIST}"][1]
+    for algorithm in ("md5", "sha1", "sha256", "sha512"):
+        assert yard.get(f"{LIST}.{algorithm}").body.decode() == hashlib.new(algorithm, shown).hexdigest()
+    assert yard.get(f"{LIST}.asc").status == 404
+    assert yard.registry.asked(".sha1") == [], "they are made from the list itself"
+
+
+# --- cooldown ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Yard]:
+    """With 1.2 of `base` two days old, where three are asked for."""
+    with ExitStack() as stack:
+        yard = open_yard(stack, tmp_path, '[repositories.maven.cooldown]\ndefault = "3d"\n')
+        yard.made.updated = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+        yard.made.publish("org.acme:base", "1.3", packaging="pom", date=days_ago(2))
+        yard.stock()
+        yield yard
+
+
+def test_a_strict_maven_takes_the_newest_that_is_old_enough(guarded: Yard) -> None:
+    said = guarded.validate(project())
+
+    assert "base-1.2.pom" in said
+    assert "base-1.3" not in said
+    shown = guarded.get(LIST).body
+    assert b"<version>1.3</version>" not in shown
+    assert b"<latest>1.2</latest>" in shown
+    assert b"<release>1.2</release>" in shown
+    for algorithm in ("md5", "sha1", "sha256", "sha512"):
+        assert guarded.get(f"{LIST}.{algorithm}").body.decode() == hashlib.new(algorithm, shown).hexdigest()
+
+
+def test_maven_shows_the_address_that_tells_which_rule_refuses_a_young_version_and_until_when(guarded: Yard) -> None:
+    with pytest.raises(ClientFailed) as failed:
+        guarded.validate(project(parent="1.3"))
+
+    found = re.search(rf"failed for {guarded.url}/(\S+), status: 403", str(failed.value))
+    assert found
+    told = json.loads(guarded.get(found[1]).body)
+    assert "cooldown.default" in told["detail"]
+    assert f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}" in told["detail"]
+
+
+def test_the_first_date_that_was_told_counts_though_the_repository_moves(guarded: Yard) -> None:
+    assert guarded.get(NEWEST, method="HEAD").status == 200
+    guarded.registry.modified[f"/{NEWEST}"] = days_ago(0.5)
+
+    assert guarded.get(NEWEST).status == 200
+    guarded.served.stop()
+    guarded.served.start()
+    assert guarded.get(f"{NEWEST}.sha1").status == 200
+
+
+def test_a_list_that_did_not_change_for_long_needs_no_dates(guarded: Yard) -> None:
+    assert guarded.get("org/acme/tool/maven-metadata.xml").status == 200
+    guarded.registry.forget()
+    guarded.made.updated = "20240501100000"
+    guarded.made.publish("org.acme:tool", "2.0")
+    guarded.stock()
+
+    assert b"<version>2.0</version>" in guarded.get("org/acme/tool/maven-metadata.xml").body
+    assert guarded.registry.asked(method="HEAD") == []
+
+
+def test_a_dated_view_shows_the_list_as_it_was(guarded: Yard) -> None:
+    day = f"{datetime.now(UTC) - timedelta(days=4):%Y-%m-%d}"
+    shown = guarded.served.get(f"/@{day}/maven/{LIST}").body
+    assert b"<version>1.2</version>" in shown
+    assert b"<version>1.3</version>" not in shown
+
+
+# --- Gradle -----------------------------------------------------------------------------------------------------------
+
+BUILD = """
+repositories { maven { url 'http://repository.example/' } }
+configurations { tool }
+dependencies { tool 'org.acme:tool:1.+' }
+task show { doLast { configurations.tool.files.each { println 'got ' + it.name } } }
+"""
+with_gradle = pytest.mark.skipif(bool(missing("gradle")), reason=missing("gradle"))
+
+
+@with_gradle
+def test_run_has_gradle_resolve_through_us_and_again_without_upstream(yard: Yard) -> None:
+    def show() -> str:
+        room = yard.room("")
+        room.write("build.gradle", BUILD)
+        room.write("settings.gradle", "")
+        home = ("--gradle-user-home", f"{room.home}/gradle", "--project-dir", str(room.project))
+        return yard.served.entrepot("run", "--", "gradle", *home, "--no-daemon", "-q", "show")
+
+    assert {"got tool-1.0.jar", "got part-1.0.jar"} <= set(show().splitlines())
+    yard.go_offline()
+    assert {"got tool-1.0.jar", "got part-1.0.jar"} <= set(show().splitlines())
