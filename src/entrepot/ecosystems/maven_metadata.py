@@ -105,7 +105,7 @@ def _shown(document: Document, hidden: Set[str]) -> bytes | None:
     if not listed:
         return None
     left = [version for version in read_versions(root) if version not in hidden]
-    if not left and not any(children(root, "plugins", "plugin")):
+    if not left and next(children(root, "plugins", "plugin"), None) is None:
         raise Absent(document.place)
     for one in listed:
         _remove(one)
