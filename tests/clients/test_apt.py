@@ -36,8 +36,8 @@ class Scene:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.served.address[1]}/deb{self.archive.prefix}"
 
-    def publish(self, name: str, version: str, **relations: str) -> str:
-        path = self.archive.publish(name, version, **relations)
+    def publish(self, name: str, version: str, *, section: str = "misc") -> str:
+        path = self.archive.publish(name, version, section=section)
         self.archive.index()
         self.show()
         return path
