@@ -1,5 +1,7 @@
 """The environment of a run."""
 
+import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -59,3 +61,45 @@ def test_an_exception_that_is_there_is_not_repeated(tmp_path: Path) -> None:
     own = {"http_proxy": "http://proxy.example:3128", "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1,x.example"}
     environment = made(own, tmp_path, "one", "other")
     assert (environment["no_proxy"], environment["NO_PROXY"]) == ("127.0.0.1", "127.0.0.1,x.example")
+
+
+# --- clients that only arguments can point at us ---------------------------------------------------------------------
+
+TALKATIVE = Client(name="talk", command="talk", arguments=("--config", "at='{url}/'"))
+
+
+def talk(directory: Path, *words: str, repositories: tuple[str, ...] = ("one",)) -> list[str]:
+    """What the client is called with in the end."""
+    own = directory / "own"
+    own.mkdir()
+    (own / "talk").write_text('#!/bin/sh\nfor word in "$@"; do echo "$word"; done\n')
+    (own / "talk").chmod(0o755)
+    made = environment_of(
+        {"PATH": f"{own}:{os.environ['PATH']}"},
+        dict.fromkeys(repositories, (TALKATIVE,)),
+        lambda name: f"http://127.0.0.1:4711/{name}",
+        directory,
+    )
+    done = subprocess.run(
+        ["sh", "-c", 'talk "$@"', "sh", *words], env=made, capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def test_arguments_are_put_before_those_of_the_command(tmp_path: Path) -> None:
+    told = talk(tmp_path, "build", "a b")
+    assert told == ["--config", "at='http://127.0.0.1:4711/one/'", "build", "a b"]
+
+
+def test_the_choice_of_a_toolchain_stays_in_front(tmp_path: Path) -> None:
+    told = talk(tmp_path, "+nightly", "build")
+    assert told == ["+nightly", "--config", "at='http://127.0.0.1:4711/one/'", "build"]
+
+
+def test_of_two_repositories_the_first_has_the_arguments(tmp_path: Path) -> None:
+    assert "at='http://127.0.0.1:4711/one/'" in talk(tmp_path, repositories=("one", "other"))
+
+
+def test_nothing_stands_before_a_client_that_is_not_installed(tmp_path: Path) -> None:
+    made = environment_of({"PATH": str(tmp_path)}, {"one": (TALKATIVE,)}, lambda name: "http://x", tmp_path)
+    assert made == {"PATH": str(tmp_path)}

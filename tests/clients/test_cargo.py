@@ -18,8 +18,6 @@ from tests.clients.room import ClientFailed, Room, missing
 from tests.clients.shop import HOUR, Shop
 from tests.faults.served import free_port
 
-DAY = 24 * HOUR
-
 pytestmark = pytest.mark.skipif(bool(missing("cargo")), reason=missing("cargo"))
 
 PROJECT = '[package]\nname = "mine"\nversion = "0.1.0"\nedition = "2021"\n\n[dependencies]\n'
@@ -224,26 +222,6 @@ def test_a_dated_view_shows_the_registry_as_it_was(opened: Opener) -> None:
 
     assert locked(room) == {"young": "1.0.0"}
     assert json.loads(shop.served.get(f"/@{day}/cargo/config.json").body)["dl"].startswith(f"{shop.url}/crates/")
-
-
-def test_a_version_without_a_date_counts_from_when_it_was_first_seen(opened: Opener) -> None:
-    def stock(url: str, *more: str) -> dict[str, tuple[str, bytes]]:
-        made = Crates(url)
-        for version in ("1.0.0", *more):
-            made.publish("undated", version, pubtime=None)
-        return made.files
-
-    shop = opened("cargo", stock=stock)
-    change(shop, '[repositories.cargo.freshness]\nmutable_ttl = "0"\n' + COOLDOWN + 'unknown_date = "first-seen"\n')
-    assert shop.get("un/da/undated").status == 200
-    shop.registry.files = stock(shop.registry.url, "1.1.0")
-    room = project(shop, {"undated": "1"})
-    fetch(room)
-    assert locked(room) == {"undated": "1.0.0"}
-
-    shop.restart(later=4 * DAY)
-    room.run("cargo", "update")
-    assert locked(room) == {"undated": "1.1.0"}
 
 
 # --- mirroring, running, tokens ---------------------------------------------------------------------------------------
