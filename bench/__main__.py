@@ -29,7 +29,18 @@ MEASURES: dict[str, Callable[[Effort], list[Table]]] = {
     "bill": bill.measure,
     "mirror": mirror.measure,
 }
-CAMPAIGNS = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules")
+CAMPAIGNS = (
+    "upstream",
+    "herd",
+    "resets",
+    "crash",
+    "local",
+    "slow",
+    "catalog_size",
+    "many_rules",
+    "tree",
+    "mirror_many",
+)
 BY_DEFAULT = (*MEASURES, "catalog_size", "many_rules")
 
 

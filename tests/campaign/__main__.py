@@ -4,7 +4,10 @@ import importlib
 import sys
 from collections.abc import Callable
 
-NAMES = ("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules", "tree", "apt_generations")
+NAMES = (
+    *("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules", "tree"),
+    *("apt_generations", "mirror_many"),
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -57,7 +57,8 @@ class Project(ABC):
 
     def in_the_open(self, place: Path, *command: str) -> None:
         """Raises FailedError."""
-        home = place / "home"
+        # Beside the project: go takes what is in it for a part of it.
+        home = place.with_name("home-in-the-open")
         home.mkdir(exist_ok=True)
         registry = registry_of(self.client.ecosystem)
         environment = {
@@ -124,8 +125,8 @@ class PipProject(_Python):
 
 
 class UvProject(_Python):
-    """For all platforms: uv locks anew for an index with another address, and then reads the metadata of any wheel, which
-    is in the wheel itself where the index does not have it beside."""
+    """For all platforms: for an index with another address uv locks anew, and reads the metadata of any wheel. It is in
+    the wheel itself where the index does not have it beside."""
 
     client = CLIENTS["uv"]
     words: ClassVar = ()
@@ -219,7 +220,7 @@ class GoProject(Project):
     def bill(self, place: Path) -> str:
         generator = "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@latest"
         self.in_the_open(place, "go", "install", generator)
-        command = str(place / "home" / "go" / "bin" / "cyclonedx-gomod")
+        command = str(place.with_name("home-in-the-open") / "go" / "bin" / "cyclonedx-gomod")
         self.in_the_open(place, command, "mod", "-json", "-output", BILL)
         return "cyclonedx-gomod mod"
 

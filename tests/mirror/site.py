@@ -1,6 +1,7 @@
 """Processes that do mirror jobs: the real engine over one real catalog, and a scripted upstream."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -196,6 +197,11 @@ class Site:
         """The paths of which upstream gave bodies, since `forget`."""
         base = self.fetcher.base_url("main")
         return sorted(reply.url.removeprefix(base) for reply in self.fetcher.replies if reply.status == 200)
+
+    def file_of(self, body: bytes) -> Path:
+        """Where these bytes are stored."""
+        sha256 = hashlib.sha256(body).hexdigest()
+        return next(path for path in self.directory.rglob(sha256[2:]) if path.parent.name == sha256[:2])
 
     def forget(self) -> None:
         self.fetcher.asks.clear()

@@ -66,6 +66,19 @@ async def test_upstream_says_when_it_may_be_asked_again(site: Site) -> None:
     assert (job.state, site.pauses) == (JobState.COMPLETED, [120.0])
 
 
+async def test_a_file_that_only_looks_changed_is_read_and_not_fetched_again(site: Site) -> None:
+    """So it does where two that have the same bytes were stored at the same time."""
+    site.publish("a", a_1=b"one", a_2=b"two")
+    await site.run("pkg:garden/a")
+    touched, broken = (site.file_of(body) for body in (b"one", b"two"))
+    touched.touch()
+    broken.write_bytes(b"2")
+    site.forget()
+    job = await site.run("pkg:garden/a")
+    assert (site.states(job)["a/a.1"], site.states(job)["a/a.2"]) == ("held", "done")
+    assert [len(site.fetcher.asked(path)) for path in ("a/a.1", "a/a.2")] == [0, 1]
+
+
 async def test_wrong_bytes_fail_one_file(site: Site) -> None:
     site.publish("a", a_1=b"one", a_2=b"two")
     site.fetcher.on("a/a.1", page(b"something else"))

@@ -289,7 +289,10 @@ class Arrival:
         """Raises StoreFailure, also where the disk failed on the way."""
         if self._failure is not None or self._blob is None:
             raise self._failure or StoreFailure(f"{self._order.subject}: nothing was written")
-        return await asyncio.to_thread(self._blob.commit, self._hash.sha256)
+        blob = await asyncio.to_thread(self._blob.commit, self._hash.sha256)
+        # Nothing is left that would have to be discarded.
+        self._blob = None
+        return blob
 
     async def discard(self) -> None:
         if self._file is not None:

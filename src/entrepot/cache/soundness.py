@@ -44,6 +44,17 @@ class Soundness:
             task.add_done_callback(lambda _: self._verifying.pop(sha256, None))
         return self._open(sha256) if await asyncio.shield(task) else None
 
+    async def is_sound(self, entry: Entry) -> bool:
+        """Whether its bytes are right. A file that changed is read for that, and so is one of two that brought the same
+        bytes at the same time, of which the file of one and the row of the other stayed."""
+        if self.is_there(entry):
+            return True
+        blob = await self.open(entry.sha256)
+        if blob is None:
+            return False
+        blob.close()
+        return True
+
     def _open(self, sha256: str) -> OpenBlob | None:
         try:
             return self._blobs.open(sha256)

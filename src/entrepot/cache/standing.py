@@ -58,6 +58,10 @@ class Standing:
         """Whether its bytes are there and unchanged."""
         return self._soundness.is_there(entry)
 
+    async def is_sound(self, entry: Entry) -> bool:
+        """Whether its bytes are right, read again where that cannot be told otherwise."""
+        return await self._soundness.is_sound(entry)
+
     def missing(self, repository: Repository, resource: Resource, step: Step) -> EntrepotError:
         """What is said of what is not stored and may not be fetched."""
         subject = f"{repository.name}/{resource.key}"

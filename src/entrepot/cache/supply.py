@@ -111,6 +111,7 @@ class Supply:
             # Whoever has the file stored does not need it; whoever fetches it is told what is wrong.
             with suppress(EntrepotError):
                 await self._groups.renew(repository.plain, root)
+                await self._documents.stored_fact(repository, resource)  # Once that is noted.
 
     # --- storing ----------------------------------------------------------------------------------------------------
 
@@ -127,7 +128,7 @@ class Supply:
         if current and resource.kind is not Kind.INDEX:
             await self.check(case, None, stored_only=repository.rules.network == "offline")
         resource, entry, step = await self._next(case, current=current)
-        if isinstance(step, Serve) and not (current and not self._standing.is_there(step.entry)):
+        if isinstance(step, Serve) and not (current and not await self._standing.is_sound(step.entry)):
             return Supplied(entry=step.entry, fetched=False)
         if isinstance(step, Gone) and not await self._standing.is_listed(repository, resource):
             raise Absent(f"{repository.name}/{resource.key}")
@@ -143,7 +144,7 @@ class Supply:
             raise NotStorable(f"{repository.name}/{resource.key}: configuration has nothing of this kind stored")
         resource, entry, step = await self._next(case, current=True)
         lasts = resource.kind is Kind.ARTIFACT or (resource.snapshot and not resource.is_root)
-        if lasts and isinstance(step, Serve) and self._standing.is_there(step.entry):
+        if lasts and isinstance(step, Serve) and await self._standing.is_sound(step.entry):
             return Supplied(entry=step.entry, fetched=False)
         flight = await self._launch(case, resource, entry, checked=False)
         return Supplied(entry=await asyncio.shield(flight.stored), fetched=flight.settled is None)
@@ -196,7 +197,7 @@ class Supply:
         resource, _, step = await self._next(case, current=True)
         if isinstance(step, Gone) and not await self._standing.is_listed(repository, resource):
             raise Absent(f"{repository.name}/{resource.key}")
-        if isinstance(step, Serve) and self._standing.is_there(step.entry):
+        if isinstance(step, Serve) and await self._standing.is_sound(step.entry):
             return Outlook(held=True, size_bytes=step.entry.size_bytes)
         fact = await self._documents.stored_fact(repository, resource)
         return Outlook(held=False, size_bytes=fact.size_bytes if fact is not None else resource.size_bytes)

@@ -7,6 +7,8 @@ from typing import Final
 from entrepot.contracts.mirrors import ItemKind, MirrorBook, MirrorItem
 
 PAGE: Final = 500
+PAUSE_SECONDS: Final = 0.02
+"""What is added one by one is not looked for one by one."""
 
 
 class Pages:
@@ -39,6 +41,8 @@ class Pages:
                     group.create_task(work(item)).add_done_callback(self._leave)
                     after = item.number
                 if page:
+                    if len(page) < PAGE:
+                        await asyncio.sleep(PAUSE_SECONDS)
                     continue
                 if self._running or (not after and not ends):
                     await self.turn.wait()
