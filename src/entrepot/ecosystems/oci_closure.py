@@ -136,7 +136,7 @@ def _read(document: Document, digest: Digest | None) -> tuple[Digest, Manifest]:
 def _images_of(found: Manifest, selection: Selection) -> Iterator[Selection]:
     """Those of an index that the order's platforms run, with what attests them. Raises Absent where there are none."""
     every = list(found.manifests or ())
-    images = [one for one in every if not one.attests]
+    images = [one for one in every if not one.is_attestation]
     chosen = [one for one in images if _runs(one, selection.extent.platforms)]
     if images and not chosen:
         there = ", ".join(sorted({str(one.platform) for one in images if one.platform}))

@@ -36,4 +36,4 @@ def _told(found: Manifest) -> str:
 
 
 def _first_image(found: Manifest) -> str:
-    return next((one.digest for one in found.manifests or () if not one.attests), "")
+    return next((one.digest for one in found.manifests or () if not one.is_attestation), "")

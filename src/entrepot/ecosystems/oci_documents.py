@@ -49,10 +49,14 @@ class Descriptor(msgspec.Struct, frozen=True):
         return bool(self.urls) and ("foreign" in self.media_type or "nondistributable" in self.media_type)
 
     @property
+    def is_attestation(self) -> bool:
+        """As BuildKit puts them into an index, beside the images."""
+        return "vnd.docker.reference.type" in (self.annotations or {})
+
+    @property
     def attests(self) -> str:
-        """The digest of what this is an attestation of, as BuildKit puts them into an index."""
-        told = self.annotations or {}
-        return told.get("vnd.docker.reference.digest", "") if "vnd.docker.reference.type" in told else ""
+        """The digest of the image that an attestation is about."""
+        return (self.annotations or {}).get("vnd.docker.reference.digest", "") if self.is_attestation else ""
 
 
 class Manifest(msgspec.Struct, frozen=True):
