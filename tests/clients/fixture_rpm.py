@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 Files = dict[str, tuple[str, bytes]]
@@ -36,8 +36,6 @@ class Tree:
     options: tuple[str, ...] = ()
     """Further ones of createrepo_c."""
     _specs: int = 0
-    extra: Files = field(default_factory=dict)
-    """Further files, by path from the root."""
 
     @property
     def root(self) -> Path:
@@ -70,18 +68,14 @@ class Tree:
         shutil.rmtree(self.root / "repodata", ignore_errors=True)
         _run(["createrepo_c", "--quiet", "--no-database", *self.options, *options, str(self.root)])
 
-    def withdraw(self, name: str) -> None:
-        for path in (self.root / "Packages").glob(f"{name}-[0-9]*"):
-            path.unlink()
-
-    def copy(self, directory: Path) -> "Tree":
+    def copy(self, directory: Path, prefix: str = "") -> "Tree":
         """Another that begins as this one is."""
         shutil.copytree(self.root, directory / "repository")
-        return replace(self, directory=directory)
+        return replace(self, directory=directory, prefix=prefix or self.prefix)
 
     @property
     def files(self) -> Files:
-        found = {
+        return {
             f"{self.prefix}{path.relative_to(self.root).as_posix()}": (
                 MIME.get(path.suffix, "application/octet-stream"),
                 path.read_bytes(),
@@ -89,10 +83,9 @@ class Tree:
             for path in self.root.rglob("*")
             if path.is_file()
         }
-        return found | self.extra
 
     def named(self, kind: str) -> str:
-        """The path of a file of metadata from the server's root: `primary.xml`."""
+        """The path from the server's root of the one file whose name has this in it, before a dot."""
         (path,) = [path for path in self.files if f"{kind}." in path]
         return path
 
