@@ -339,6 +339,11 @@ def test_a_purl_means_a_digest_or_a_tag(purl: str, package: str, version: str) -
     assert (found.package, found.version) == (package, version)
 
 
+def test_an_image_of_a_registry_that_nobody_stands_for_is_not_looked_for_elsewhere() -> None:
+    with pytest.raises(BadRequest, match="no repository stands for other.example"):
+        OCI.select(parse_purl("pkg:oci/app?repository_url=other.example/app&tag=1"), Extent())
+
+
 def test_a_purl_may_name_the_architecture() -> None:
     assert OCI.select(parse_purl("pkg:oci/app?tag=1&arch=arm64"), Extent()).extent.platforms == ("linux/arm64",)
     mine = Extent(platforms=("linux/amd64",))

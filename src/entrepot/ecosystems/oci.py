@@ -187,6 +187,9 @@ class Oci(Ecosystem):
 
     def select(self, purl: Purl, extent: Extent) -> Selection:
         place = purl.qualifier("repository_url") if purl.type == "oci" else ""
+        host = place.partition("/")[0]
+        if "." in host or ":" in host:
+            raise BadRequest(f"{purl}: no repository stands for {host}; stands_for of one can name it")
         namespace, _, name = place.rpartition("/") if place else (purl.namespace, "", purl.name)
         return select_image(self.package_of(namespace, name), purl, extent)
 

@@ -6,6 +6,7 @@ from entrepot.contracts.closure import Need
 from entrepot.ecosystems.generic import Generic
 from entrepot.ecosystems.golang import Golang
 from entrepot.ecosystems.npm import Npm
+from entrepot.ecosystems.oci import Oci
 from entrepot.ecosystems.pypi import Pypi
 from entrepot.mirror.sources.parsed import Parsed
 from entrepot.mirror.sources.purls import Chooser, Destination
@@ -20,6 +21,8 @@ REPOSITORIES = (
     Destination(name="go", ecosystem=Golang(), upstreams=("https://modules.example",)),
     Destination(name="files", ecosystem=Generic(), upstreams=("https://files.example/pub",)),
     Destination(name="tools", ecosystem=Generic(), upstreams=("https://files.example/pub/tools/",)),
+    Destination(name="images", ecosystem=Oci(), upstreams=("https://images.example/",)),
+    Destination(name="hub", ecosystem=Oci({"stands_for": ["hub.example"]}), upstreams=("https://api.hub.example/",)),
 )
 SHA256 = "cd" * 32
 
@@ -182,3 +185,26 @@ def test_the_place_of_a_member_names_its_bill() -> None:
     assert (failed.place, failed.error) == ("bom.json: components[0]", "no text")
     nameless = Chooser(REPOSITORIES, Extent()).of_member("bom.json", Member(place="components[0] 'x'"))
     assert nameless.skipped == "it has no purl"
+
+
+@pytest.mark.parametrize(
+    ("purl", "repository", "package"),
+    [
+        ("pkg:oci/app?repository_url=images.example/team/app&tag=1", "images", "team/app"),
+        ("pkg:oci/app?repository_url=https://images.example/team/app&tag=1", "images", "team/app"),
+        ("pkg:oci/app?repository_url=hub.example/library/app&tag=1", "hub", "library/app"),
+        ("pkg:oci/app?repository_url=API.hub.example/library/app&tag=1", "hub", "library/app"),
+        ("pkg:docker/team/app@1", "images", "team/app"),
+    ],
+)
+def test_the_host_of_an_images_address_tells_its_repository(purl: str, repository: str, package: str) -> None:
+    found = choose(purl)
+    assert (found.error, found.repository) == ("", repository)
+    assert found.selection is not None
+    assert (found.selection.package, found.selection.version) == (package, "1")
+
+
+def test_an_image_of_a_host_that_no_repository_stands_for_is_refused() -> None:
+    assert (
+        "no repository stands for other.example" in choose("pkg:oci/app?repository_url=other.example/app&tag=1").error
+    )

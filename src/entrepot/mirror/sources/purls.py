@@ -72,7 +72,8 @@ class Chooser:
 
     def _select(self, place: str, destination: Destination, purl: Purl, member: Member, *, billed: bool) -> Parsed:
         digests = (member.digests or _checksums_of(purl)) if destination.ecosystem.hashes_are_of_files else ()
-        told = replace(purl, qualifiers=tuple(pair for pair in purl.qualifiers if pair[0] not in _ROUTING))
+        needless = _ROUTING - {"repository_url"} if destination.ecosystem.named_by_address else _ROUTING
+        told = replace(purl, qualifiers=tuple(pair for pair in purl.qualifiers if pair[0] not in needless))
         selection = destination.ecosystem.select(told, self._extent)
         selection = replace(
             selection,
@@ -98,6 +99,10 @@ class Chooser:
         if found is not None:
             destination, path = found
             return destination, replace(purl, qualifiers=_replaced(purl, "download_url", path))
+        found = _below_host(serving, purl.qualifier("repository_url"))
+        if found is not None:
+            destination, path = found
+            return destination, replace(purl, qualifiers=_replaced(purl, "repository_url", path))
         by_address = _with_upstream(serving, purl.qualifier("repository_url"))
         by_name = next((one for one in serving if one.name == told), None)
         return by_address or by_name or next(iter(serving), None), purl
@@ -132,6 +137,16 @@ def _above(destinations: Sequence[Destination], url: str) -> tuple[Destination, 
         return None
     base, destination = max(found, key=lambda pair: len(pair[0]))
     return destination, url.removeprefix(base)
+
+
+def _below_host(destinations: Sequence[Destination], url: str) -> tuple[Destination, str] | None:
+    """Of those whose packages are told by addresses, the one that is called by this address's host, and the rest."""
+    host, _, path = url.partition("://")[2].partition("/") if "://" in url else url.partition("/")
+    for one in destinations:
+        named = {*one.ecosystem.stands_for, *(_plain(upstream)[0] for upstream in one.upstreams)}
+        if one.ecosystem.named_by_address and path and host.lower() in named:
+            return one, path
+    return None
 
 
 def _replaced(purl: Purl, key: str, value: str) -> tuple[tuple[str, str], ...]:
