@@ -157,7 +157,7 @@ SHELL = Package(name="busybox-binsh", version="1.36.1-r29", provides=["/bin/sh",
 RC = Package(name="openrc", version="0.54-r1")
 TOOL_RC = Package(name="acme-tool-openrc", version="2.0.1-r3", install_if=["openrc", "acme-tool=2.0.1-r3"])
 PLAIN = Package(name="acme-docs+", version="1.0_rc2-r0", arch="noarch")
-NEWER = Package(name="acme-tool", version="2.1.0-r0", depends=["so:libcrypto.so.3"], size=200_000)
+NEWER = Package(name="acme-tool", version="2.1.0-r0", depends=TOOL.depends, size=200_000)
 
 
 def apk_mirror(*, later: bool = False) -> Files:

@@ -62,10 +62,9 @@ class Documents:
         return facts.get(resource.key)
 
     async def _listed_fact(self, repository: Repository, key: str) -> FileFact | None:
-        fact = await self.lookup.latest(repository, key)
-        if fact is None and await self._flights.settle_listings(repository.name):
-            fact = await self.lookup.latest(repository, key)
-        return fact
+        # Until what just came is noted, an older listing would speak for it.
+        await self._flights.settle_listings(repository.name)
+        return await self.lookup.latest(repository, key)
 
     async def stored_facts(self, repository: Repository, index: Resource) -> Facts:
         """The files that the stored index names; none where there is none. No contact."""
