@@ -1,6 +1,7 @@
-"""Five package managers: a project for each, the commands a developer types, and what their locks say they got."""
+"""Six package managers: a project for each, the commands a developer types, and what their locks say they got."""
 
 import json
+import os
 import re
 import sys
 import tomllib
@@ -184,4 +185,38 @@ class Go(Client):
         return {f"{module} {version}": digest for module, version, digest in lines}
 
 
-CLIENTS: dict[str, Client] = {client.name: client for client in (Pip(), Uv(), Npm(), Pnpm(), Go())}
+class Cargo(Client):
+    name, ecosystem, repository = "cargo", "cargo", "cargo"
+    variables: ClassVar[Mapping[str, str]] = {
+        "AT": "{url}",
+        # Where cargo is a proxy of rustup's, that looks for toolchains below the home directory.
+        "RUSTUP_HOME": os.environ.get("RUSTUP_HOME") or str(Path.home() / ".rustup"),
+    }
+
+    def prepare(self, project: Path) -> None:
+        wanted = {
+            "tokio": ["full"],
+            "serde": ["derive"],
+            "clap": ["derive"],
+            "reqwest": ["json"],
+            "axum": [],
+            "sqlx": [],
+        }
+        lines = (f'{name} = {{ version = "*", features = {json.dumps(some)} }}\n' for name, some in wanted.items())
+        head = '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n\n[dependencies]\n'
+        (project / "Cargo.toml").write_text(head + "".join(lines))
+        (project / "src").mkdir()
+        (project / "src" / "lib.rs").write_text("")
+
+    def commands(self) -> list[list[str]]:
+        """With the arguments that `entrepot run` puts before its own."""
+        declared = next(client for client in find_ecosystems()["cargo"].clients if client.name == "cargo")
+        words = " ".join(f'"{word.replace("{url}", "$AT")}"' for word in declared.arguments)
+        return [["sh", "-c", f"cargo {words} fetch"]]
+
+    def lock(self, project: Path) -> dict[str, str]:
+        packages = tomllib.loads((project / "Cargo.lock").read_text())["package"]
+        return {f"{one['name']} {one['version']}": one["checksum"] for one in packages if "checksum" in one}
+
+
+CLIENTS: dict[str, Client] = {client.name: client for client in (Pip(), Uv(), Npm(), Pnpm(), Go(), Cargo())}

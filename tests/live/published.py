@@ -161,6 +161,11 @@ def _of_lookup(lookup: Stored) -> Iterator[tuple[str, str]]:
         yield f"{path}.{'mod' if line['mod'] else 'zip'}", line["digest"]
 
 
+def _of_index_file(index: Stored) -> Iterator[tuple[str, str]]:
+    for line in map(json.loads, index.body.splitlines()):
+        yield f"crates/{line['name']}/{line['vers']}/{line['cksum']}", f"sha256:{line['cksum']}"
+
+
 def _last(path: str) -> str:
     return unquote(path.rpartition("/")[2])
 
@@ -182,6 +187,12 @@ REGISTRIES = {
         is_index=lambda key: key.startswith("sumdb/") and "/lookup/" in key,
         is_artifact=lambda key: key.endswith((".zip", ".mod")) and not key.startswith("sumdb/"),
         published=_of_lookup,
+        name_of=unquote,
+    ),
+    "cargo": Registry(
+        is_index=lambda key: key != "config.json" and not key.startswith("crates/"),
+        is_artifact=lambda key: key.startswith("crates/"),
+        published=_of_index_file,
         name_of=unquote,
     ),
 }
