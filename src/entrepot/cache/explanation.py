@@ -87,7 +87,7 @@ class Explainer:
         facts["age of the version"] = await self._age(case, as_of)
         entry = self._documents.find_entry(case.repository, case.resource)
         facts["stored"] = self._stored(entry)
-        facts |= self._group(case)
+        facts |= await self._group(case, as_of)
         if _follows(case, entry):
             facts["freshness"] = "as long as its root"
         elif entry is not None and entry.gone_at is None:
@@ -135,7 +135,7 @@ class Explainer:
         ended = f"failed {lease.failures} times: {lease.result}" if lease.failures else "done"
         return {"fill": f"{ended}; not again before {_text(lease.not_before)}"}
 
-    def _group(self, case: Case) -> Facts:
+    async def _group(self, case: Case, as_of: datetime | None) -> Facts:
         resource = case.resource
         if not resource.snapshot:
             return {}
@@ -143,7 +143,13 @@ class Explainer:
         current = self._kit.catalog.generation_of(case.repository.name, resource.snapshot)
         if current is None:
             return {"group": f"{role}; nothing was published yet"}
-        return {"group": f"{role}; generation {current.number}, published at {_text(current.published_at)}"}
+        told = f"{role}; generation {current.number}, published at {_text(current.published_at)}"
+        choice = await self._ages.choosing.choice(case.repository.plain, resource.snapshot, as_of)
+        if choice is None or not choice.detail:
+            return {"group": told}
+        held, why = choice.held, f": {choice.refusal.reason} ({choice.refusal.rule})" if choice.refusal else ""
+        served = f"served is generation {held.number}, published at {_text(held.published_at)} ({choice.detail}){why}"
+        return {"group": f"{told}; {served}"}
 
     async def _now(self, case: Case, entry: Entry | None, as_of: datetime | None) -> str:
         refusal = await self._ages.refusal(case.repository, case.resource, as_of)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,14 @@ MEMBERS_AT_ONCE = 4
 LOOKED_UP_AT_ONCE = 200
 """Of what a root names: so many are looked up before others get their turn."""
 _OF_BYTES = ("last-modified", "etag", "content-length")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    members: list[Entry]
+    unproven: bool = False
+    """Whether there are some (a signature beside its root) of which only time tells that they go with a root whose
+    other members are named: it must still be what upstream has when they are here."""
 
 
 class Generations:
@@ -74,7 +82,7 @@ class Generations:
 
     async def bring(
         self, repository: Repository, root: str, number: int, roster: Roster, *, settled: bool
-    ) -> list[Entry]:
+    ) -> "Brought":
         """The members that the next generation will have, set aside under its number. Raises what one of them lacks,
         and Superseded where upstream has other bytes than the root names, or none although that is not `settled`."""
         before = await self.annals.roster(repository, root, number - 1) if number > 1 else None
@@ -92,7 +100,8 @@ class Generations:
 
         work = [*loose, *(self._bring_named(repository, root, one, held, number, settled) for one, held in named)]
         found = await asyncio.gather(*map(taking_turns, work), return_exceptions=True)
-        return [one for one in _sound(found, f"{repository.name}/{root}") if one.aside_at is not None]
+        members = [one for one in _sound(found, f"{repository.name}/{root}") if one.aside_at is not None]
+        return Brought(members=members, unproven=bool(loose and roster.by_role))
 
     async def _held(self, repository: Repository, before: Roster, roster: Roster) -> list[tuple[Member, Entry]]:
         """What the new root names, of those roles whose file was held; each with that file."""
@@ -233,19 +242,25 @@ class _Renewal:
         self._generations, self._order = generations, order
         self._members: list[Entry] = []
         self._roster: Roster | None = None
+        self._awaited = ""
+        """The digest of a root that is right if it comes once more."""
         self._attempts = 0
 
     async def bring(self, blob: OpenBlob, document: Document) -> None:
         """Before the new root leaves. Raises what makes it impossible to publish it."""
         repository, root = self._order.repository, self._order.resource.key
-        if not self._is_current(blob.sha256):
+        if not self._is_current(blob.sha256) and blob.sha256 != self._awaited:
             plain, number = repository.plain, self._generations.annals.number(repository, root) + 1
             self._roster = await self._generations.annals.rosters.read(
                 plain, root, blob.sha256, blob.size_bytes, document
             )
             self._attempts += 1
             settled = self._attempts > OVERTAKINGS
-            self._members = await self._generations.bring(plain, root, number, self._roster, settled=settled)
+            brought = await self._generations.bring(plain, root, number, self._roster, settled=settled)
+            self._members = brought.members
+            if brought.unproven:
+                self._awaited = blob.sha256
+                raise Superseded("whether it still is, now that its members are here")
 
     async def publish(self, entry: Entry, blob: Blob) -> None:
         if self._is_current(entry.sha256):
