@@ -66,7 +66,8 @@ def jar(**contents: str) -> bytes:
 def coordinates(tag: str, package: str, version: str, rest: str = "") -> str:
     """An element of a POM that names a package."""
     group, _, artifact = package.partition(":")
-    return f"<{tag}><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>{rest}</{tag}>"
+    named = f"<groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>"
+    return f"<{tag}>{named}{rest}</{tag}>"
 
 
 def with_boms(*boms: tuple[str, str]) -> str:

@@ -15,7 +15,7 @@ def guard_of(blueprint: Blueprint, is_session: Callable[[str], bool]) -> Guard |
     settings = blueprint.settings
     if blueprint.private or not settings.tokens:
         return None
-    repositories = frozenset(settings.repositories)
+    repositories = frozenset(settings.repositories) | frozenset(settings.build_caches)
     return Guard(
         [_token(token, repositories) for token in settings.tokens],
         repositories=repositories,
@@ -30,6 +30,7 @@ def _token(settings: TokenSettings, repositories: frozenset[str]) -> Token:
         name=settings.name,
         digest=bytes.fromhex(settings.sha256),
         reads=named if "read" in settings.rights else frozenset(),
+        writes=named if "write" in settings.rights else frozenset(),
         triggers=named if "trigger" in settings.rights else frozenset(),
         admin="admin" in settings.rights,
         until=settings.until.timestamp() if settings.until else inf,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from entrepot import __version__
 from entrepot.assembly.blueprint import Blueprint
+from entrepot.assembly.build_caches import build_caches_of
 from entrepot.assembly.bundles import BundleParts, depot_maker
 from entrepot.assembly.fills import make_fills
 from entrepot.assembly.mirrors import MirrorParts, make_mirror, rules_of, schedules_of
@@ -297,6 +298,7 @@ class Workshop:
             clock=self._clock,
             lifetime=Lifetime(start=self.start, stop=self.stop),
             guard=guard,
+            build_caches=build_caches_of(self._blueprint, self._door, sender, ledger),
         )
 
     # --- life -------------------------------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ def _fields(key: Key) -> Iterable[str]:
         if isinstance(step, int):
             continue  # One of an array of tables.
         inner = list(_models(model.model_fields[step].annotation))
-        if step in ("upstreams", "repositories"):
+        if step in ("upstreams", "repositories", "build_caches"):
             next(steps, None)  # Its own name.
         model = inner[0]
     return [field.alias or name for name, field in model.model_fields.items()]
@@ -123,6 +123,8 @@ def contradictions(settings: Settings, ecosystems: Ecosystems, environment: Mapp
         yield from about_use(("repositories", name, "upstreams"), repository, settings.upstreams, environment)
         yield from _about_repository(("repositories", name), repository, settings, ecosystems)
     yield from about_tokens(settings)
+    for name in sorted(settings.build_caches.keys() & settings.repositories.keys()):
+        yield ("build_caches", name), f"build_caches.{name}: a repository has this name; rename one"
     yield from about_schedules(settings)
 
 

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from entrepot.config.build_caches import BuildCache
 from entrepot.config.bundles import Bundles
 from entrepot.config.fills import Fills
 from entrepot.config.mirror import Mirroring, Schedule
@@ -182,3 +183,4 @@ class Settings(Section):
     tokens: tuple[Token, ...] = ()
     upstreams: dict[Name, Upstream] = {}
     repositories: dict[RepositoryName, Repository] = {}
+    build_caches: dict[RepositoryName, BuildCache] = {}

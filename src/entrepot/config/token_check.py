@@ -43,7 +43,7 @@ def about_tokens(settings: Settings) -> Iterator[Problem]:
             remedy = "make another with `entrepot token new`"
             yield (*key, "sha256"), f"{dotted}.sha256: two tokens have this digest; {remedy}"
         for name in token.repositories:
-            if name != ALL and name not in settings.repositories:
+            if name != ALL and name not in settings.repositories and name not in settings.build_caches:
                 remedy = _nearest(name, settings)
                 yield (*key, "repositories"), f"{dotted}.repositories: {name!r} is no repository; {remedy}"
     if not settings.tokens:

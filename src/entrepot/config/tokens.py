@@ -11,7 +11,7 @@ from entrepot.config.units import EndOfDay
 ALL: Final = "*"
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}\Z", re.ASCII)
 
-Right = Literal["read", "trigger", "admin"]
+Right = Literal["read", "write", "trigger", "admin"]
 
 
 def parse_sha256(value: str) -> str:
@@ -31,11 +31,13 @@ class Token(BaseModel):
     sha256: Annotated[str, AfterValidator(parse_sha256)] = Field(
         description="Digest of the token; the token itself is written nowhere."
     )
-    repositories: tuple[str, ...] = Field(description='Names of the repositories it is for, or ["*"] for all.')
+    repositories: tuple[str, ...] = Field(
+        description='Names of the repositories and build caches it is for, or ["*"] for all.'
+    )
     rights: tuple[Right, ...] = Field(
         default=("read",),
-        description="What for: `read` (packages), `trigger` (have fills and mirror jobs start), `admin` (/metrics and "
-        "the interface for programs). None of them includes another.",
+        description="What for: `read` (packages), `write` (putting entries into build caches), `trigger` (have fills "
+        "and mirror jobs start), `admin` (/metrics and the interface for programs). None of them includes another.",
     )
     until: EndOfDay = Field(default=None, description="The last moment at which it counts; empty: for good.")
 

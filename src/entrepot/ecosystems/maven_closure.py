@@ -11,7 +11,7 @@ from entrepot.ecosystems.maven_names import check_package, check_version, is_sna
 from entrepot.ecosystems.maven_pom import Pom, read_pom
 from entrepot.ecosystems.maven_resources import file_of, list_of, side_file, snapshots_of
 from entrepot.ecosystems.maven_versions import MAVEN
-from entrepot.errors import Absent, BadRequest, ConfigError
+from entrepot.errors import Absent, BadRequest, ConfigError, UnreadableIndex
 from entrepot.model.constraints import parse_constraint
 from entrepot.model.digest import Digest
 from entrepot.model.purl import Purl
@@ -120,7 +120,12 @@ def _close_version(selection: Selection, checksums: str) -> Closure:
     yield from _beside(held)
     if reading is None:
         return
-    pom = read_pom(reading.document)
+    try:
+        pom = read_pom(reading.document)
+    except UnreadableIndex as error:
+        # Maven may be able to read it, and then it needs the file all the same.
+        yield Skipped(subject=str(selection), reason=f"what its POM is made of is not known: {error}")
+        pom = Pom(packaging="jar", has_module=False, references=())
     yield from _references(selection, pom)
     if pom.has_module:
         module = file_of(selection.package, selection.version, ".module", checksums)

@@ -44,7 +44,7 @@ class Pom:
 
 def read_pom(document: Document) -> Pom:
     """Raises UnreadableIndex."""
-    root = read_xml(document, "project")
+    root = read_xml(document, "project", lenient=True)
     document.body.seek(0)
     return Pom(
         packaging=text_of(root, "packaging") or "jar",

@@ -8,13 +8,16 @@ from entrepot.errors import UnreadableIndex
 from entrepot.model.release import Document
 
 
-def read_xml(document: Document, outermost: str) -> etree._Element:
-    """The outermost element, which must have this name. Raises UnreadableIndex."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+def read_xml(document: Document, outermost: str, *, lenient: bool = False) -> etree._Element:
+    """The outermost element, which must have this name. `lenient`: with entities that nobody declared, as they stand in
+    old POMs (Maven knows those of HTML). Raises UnreadableIndex."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=lenient)
     try:
         root = etree.fromstring(document.body.read(), parser)
     except (etree.XMLSyntaxError, LookupError, ValueError) as error:
         raise UnreadableIndex(f"{document.place}: not XML: {error}") from error
+    if root is None:
+        raise UnreadableIndex(f"{document.place}: not XML")
     if root.getroottree().docinfo.internalDTD is not None:
         raise UnreadableIndex(f"{document.place}: it declares a document type, which no such file needs")
     if name_of(root) != outermost:

@@ -11,6 +11,7 @@ from entrepot.contracts.clock import Clock
 from entrepot.errors import EntrepotError
 from entrepot.web.access import AccessLog
 from entrepot.web.api import Api
+from entrepot.web.build_caches import BuildCaches
 from entrepot.web.hot import Hot, HotAnswers, Key
 from entrepot.web.keeping import Keeper
 from entrepot.web.proxy import Proxy
@@ -47,7 +48,7 @@ class Lifetime:
 
 
 class App:
-    """/health /ready /metrics /openapi.json /api · everything else: /[~session/]repository/…"""
+    """/health /ready /metrics /openapi.json /api · build caches · everything else: /[~session/]repository/…"""
 
     def __init__(
         self,
@@ -63,11 +64,12 @@ class App:
         clock: Clock,
         lifetime: Lifetime,
         guard: Guard | None = None,
+        build_caches: BuildCaches | None = None,
     ) -> None:
         """`guard`: None where no token is configured."""
         self._proxy, self._status, self._api, self._hot, self._guard = proxy, status, api, hot, guard
         self._sender, self._log, self._generation, self._clock = sender, log, generation, clock
-        self._lifetime, self._keeper = lifetime, keeper
+        self._lifetime, self._keeper, self._build_caches = lifetime, keeper, build_caches
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -163,6 +165,8 @@ class App:
             await self._api.serve(scope, receive, send, key, began, principal)
         elif path in _OWN:
             await self._status.serve(scope, send, key[2], principal)
+        elif self._build_caches is not None and self._build_caches.owns(path):
+            await self._build_caches.serve(scope, receive, send, key, began, principal)
         else:
             await self._proxy.serve(scope, receive, send, key, began, principal)
 

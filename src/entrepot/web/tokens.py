@@ -13,7 +13,7 @@ from entrepot.errors import Refused, TokenNeeded
 from entrepot.model.headers import parse_directives
 from entrepot.web.mounts import Mounted
 
-Right = Literal["read", "trigger", "admin"]
+Right = Literal["read", "write", "trigger", "admin"]
 Names = frozenset[str]
 """Of repositories."""
 
@@ -35,6 +35,7 @@ class Token:
     digest: bytes
     """SHA-256 of the secret."""
     reads: Names = frozenset()
+    writes: Names = frozenset()
     triggers: Names = frozenset()
     admin: bool = False
     until: float = inf
@@ -48,6 +49,8 @@ class Principal:
     name: str = ""
     """Of the token; empty: somebody without one."""
     reads: Names = frozenset()
+    writes: Names = frozenset()
+    """Of build caches."""
     triggers: Names = frozenset()
     admin: bool = False
     until: float = inf
@@ -61,7 +64,13 @@ class Principal:
 
     def has(self, right: Right) -> bool:
         """Whether there is anything that the right is for."""
-        return {"read": bool(self.reads), "trigger": bool(self.triggers), "admin": self.admin}[right]
+        has = {
+            "read": bool(self.reads),
+            "write": bool(self.writes),
+            "trigger": bool(self.triggers),
+            "admin": self.admin,
+        }
+        return has[right]
 
 
 class Guard:
@@ -93,6 +102,7 @@ class Guard:
         return Principal(
             name=token.name,
             reads=token.reads | self._open,
+            writes=token.writes,
             triggers=token.triggers,
             admin=token.admin,
             until=token.until,
