@@ -67,7 +67,7 @@ def close(paths: Sequence[str], selection: Selection) -> Closure:
     if not deep:
         yield from (_need_of(one, selection) for one in chosen)
         return
-    for one in with_all_they_want(chosen, shelf, archs):
+    for one in with_all_they_want(chosen, shelf, _archs_around(selection)):
         if isinstance(one, Wanted):
             yield Skipped(
                 subject=f"{one.by.name} {one.by.version} requires {_text_of(one)}",
@@ -117,11 +117,15 @@ def _text_of(wanted: Wanted) -> str:
 
 
 def _archs_of(selection: Selection) -> frozenset[str]:
-    """Empty: all."""
+    """Of the package that is named; empty: all."""
     told = dict(selection.qualifiers).get("arch", "")
-    if told:
-        return frozenset({told})
-    found: set[str] = set()
+    return frozenset({told}) if told else _archs_around(selection)
+
+
+def _archs_around(selection: Selection) -> frozenset[str]:
+    """Of what it brings along; empty: all."""
+    told = dict(selection.qualifiers).get("arch", NOARCH)
+    found = {told} - {NOARCH}
     for text in selection.extent.platforms:
         platform = parse_platform(text)
         if isinstance(platform, Platform):

@@ -14,6 +14,7 @@ from entrepot.model.release import Document
 FOLDER = "repodata"
 ROOT = "repomd.xml"
 _NUMBER = re.compile(r"[0-9]{1,15}\Z", re.ASCII)
+_ESCAPED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*%[0-9A-Fa-f]{2}(?:[^%]|%[0-9A-Fa-f]{2})*")
 _LARGEST_BYTES = 16 << 20
 
 
@@ -94,7 +95,8 @@ def _segment(raw: str) -> str:
     try:
         return encode_segment(decode_segment(raw))
     except BadRequest:
-        return encode_segment(raw) if is_segment(raw) else ""
+        # What is escaped, and not served all the same, is not meant as it is written either.
+        return encode_segment(raw) if is_segment(raw) and not _ESCAPED.fullmatch(raw) else ""
 
 
 def _is_elsewhere(location: etree._Element | None) -> bool:

@@ -15,8 +15,8 @@ from entrepot.model.release import Document
 
 LARGEST_BYTES = 4 << 30
 """Of plain text: the biggest distributions have a fifth of that."""
-_LONG_BYTES = 64 << 20
-_MOST_EXPANSION = 400
+_LONG_BYTES = 16 << 20
+_MOST_EXPANSION = 100
 """What compresses better than this, and is long, is made to burst: metadata holds digests, which do not compress."""
 _DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 

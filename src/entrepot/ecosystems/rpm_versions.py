@@ -7,7 +7,8 @@ from entrepot.model.versions import VersionKey, VersionOrder
 
 _TOKENS = re.compile(r"[0-9]+|[A-Za-z]+|[~^]")
 _EPOCH = re.compile(r"[0-9]{1,9}\Z")
-_WHOLE = re.compile(r"[!-~]+\Z")
+# Of what rpm lets a version be made of.
+_WORD = re.compile(r"[A-Za-z0-9._+~^%{}]+\Z")
 _LONGEST = 256
 # What follows decides where the common part ends: a tilde is older than nothing at all, a caret newer than that.
 _TILDE, _END, _CARET, _LETTERS, _NUMBER = range(5)
@@ -30,8 +31,9 @@ def _token_rank(token: str) -> tuple[int, int | str]:
 def split_evr(text: str) -> tuple[int, str, str] | None:
     """Epoch, version and release (empty where it is left out) of `[epoch:]version[-release]`; None for what is none."""
     epoch, colon, rest = text.rpartition(":")
-    version, _, release = rest.partition("-")
-    if not version or len(text) > _LONGEST or not _WHOLE.match(text) or (colon and not _EPOCH.match(epoch)):
+    version, dash, release = rest.partition("-")
+    words = (version, release) if dash else (version,)
+    if len(text) > _LONGEST or not all(map(_WORD.match, words)) or (colon and not _EPOCH.match(epoch)):
         return None
     return int(epoch or 0), version, release
 
