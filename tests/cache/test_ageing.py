@@ -16,6 +16,7 @@ from entrepot.cache.repository import Repository
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.ecosystems.generic import Generic
 from entrepot.ecosystems.golang import Golang
+from entrepot.ecosystems.helm import Helm
 from entrepot.ecosystems.npm import Npm
 from entrepot.ecosystems.pypi import Pypi
 from entrepot.errors import Absent, EntrepotError, PolicyHidden, PolicyRefused, Unreachable, UpstreamStatus
@@ -659,3 +660,33 @@ async def test_a_young_version_can_be_accounted_for(npm: Place, golang: Place) -
     publish_go(golang.works, v1_2_0=2)
     account = await golang.works.ages.account(golang.repository, golang.resource(f"{GO_FILE}.zip"))
     assert "dated by its author), not seen in a list" in account
+
+
+# --- Helm: one list of all charts, dated by whoever made it -----------------------------------------------------------
+
+
+def charts(**created: float) -> bytes:
+    """An index of charts with one version each, so many days old."""
+    entries = {
+        name: [{"name": name, "version": "1.0.0", "urls": [f"{name}.tgz"], "created": stamp(days)}]
+        for name, days in created.items()
+    }
+    return json.dumps({"apiVersion": "v1", "entries": entries}).encode()
+
+
+async def test_a_chart_is_as_old_as_its_author_says_and_as_we_saw_it_appear(works: Works) -> None:
+    helm = Place(works, Helm())
+    works.fetcher.on("index.yaml", page(charts(old=30, young=1)))
+    for name in ("old", "young", "late"):
+        works.fetcher.on(f"{name}.tgz", page(b"chart"))
+    assert list((await helm.json("index.yaml"))["entries"]) == ["old"]  # type: ignore[call-overload]
+    assert await helm.get("charts/old/old.tgz") == b"chart"
+    with pytest.raises(PolicyRefused, match=r"young 1.0.0 was published at"):
+        await helm.get("charts/young/young.tgz")
+    works.fetcher.on("index.yaml", page(charts(old=30, late=30)))
+    works.clock.advance(3600)
+    assert list((await helm.json("index.yaml"))["entries"]) == ["old"]  # type: ignore[call-overload]
+    with pytest.raises(PolicyRefused, match=r"late 1.0.0 was first seen at"):
+        await helm.get("charts/late/late.tgz")
+    works.clock.advance(3 * DAY)
+    assert await helm.get("charts/late/late.tgz") == b"chart"

@@ -203,6 +203,8 @@ class Ages:
                 return await self._modified(repository, resource, stored_only) if resource.version and asks else None
             case "registry":
                 return await self._listed(repository, resource, stored_only)
+            case "author" if repository.ecosystem.files_have_ages:
+                return await self._listed(repository, resource, stored_only)
             case "author":
                 return await self._authored(repository, resource, stored_only) if resource.version and asks else None
             case "none":
@@ -227,10 +229,12 @@ class Ages:
                     raise Absent(f"{repository.name}/{resource.key} (not listed in its index)")
                 return None
             fact = FileFact("", "", package=resource.about, version=resource.version)
-        dated = Dated(published=fact.published, source="registry")
-        if fact.published is None and counts_seen(repository):
+        by_author = repository.ecosystem.dates == "author"
+        dated = Dated(published=fact.published, source="author" if by_author else "registry", baseline=by_author)
+        if by_author or (fact.published is None and counts_seen(repository)):
+            # Under what the list is about, which may be all packages.
             name = name_of(repository.ecosystem, fact)
-            dated = _with(dated, self._sightings.of_one(repository, resource.about, name))
+            dated = _with(dated, self._sightings.of_one(repository, resource.listed_in.about, name))
         return _Aged(package=resource.about, version=fact.version, dated=dated)
 
     async def _authored(self, repository: Repository, resource: Resource, stored_only: bool) -> _Aged:
