@@ -1,9 +1,10 @@
-"""What every ecosystem keeps, whoever wrote it. Adapters are found by scanning the package.
+"""What every ecosystem keeps, whoever wrote it: those in our package, and those that other distributions bring.
 
 An adapter's test module (`test_<module>.py`) may offer `contract_samples()`: pairs of an ecosystem and a document whose
 files must all route back to the key under which they are linked. The module of its closures
 (`test_<module>_closure.py`) may offer `closure_samples()`: an ecosystem, a selection, and the documents by key that
-mirroring it reads.
+mirroring it reads. Whoever brings an ecosystem has both in a module `samples` beside the adapter's, and its page there,
+too (docs/adding-an-ecosystem.md).
 """
 
 import importlib
@@ -11,6 +12,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any, TypeGuard
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 
 import entrepot.ecosystems
 from entrepot.contracts.ecosystem import Ecosystem
+from entrepot.ecosystems import find_ecosystems
 from entrepot.errors import (
     Absent,
     BadRequest,
@@ -35,41 +38,44 @@ from entrepot.model.selection import Selection
 from tests.ecosystems.closures import close_all
 
 PAGES = Path(__file__).parents[2] / "docs" / "ecosystems"
+OURS = "entrepot.ecosystems."
 UPSTREAM = "https://registry.example/some/base/"
 Samples = Iterable[tuple[Ecosystem, Document]]
 ClosureSamples = Iterable[tuple[Ecosystem, Selection, Mapping[str, bytes | Document]]]
 
 
-def _adapters_in(module: ModuleType) -> list[type[Ecosystem]]:
-    found = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Ecosystem)]
-    return [value for value in found if value.__module__ == module.__name__]
-
-
-def _find_adapters() -> list[type[Ecosystem]]:
-    names = [found.name for found in pkgutil.iter_modules(entrepot.ecosystems.__path__)]
-    modules = [importlib.import_module(f"entrepot.ecosystems.{name}") for name in names]
-    return [adapter for module in modules for adapter in _adapters_in(module)]
-
-
-ADAPTERS = _find_adapters()
+ADAPTERS = list(find_ecosystems().values())
 every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
 
 
 def test_every_adapter_has_a_name_of_its_own() -> None:
-    names = [adapter.name for adapter in ADAPTERS]
-    assert names
-    assert len(set(names)) == len(names)
+    modules = [
+        importlib.import_module(OURS + found.name) for found in pkgutil.iter_modules(entrepot.ecosystems.__path__)
+    ]
+    kinds = {kind for module in modules for kind in vars(module).values() if _is_adapter(kind, module)}
+    ours = [adapter for adapter in ADAPTERS if adapter.__module__.startswith(OURS)]
+    assert sorted(adapter.name for adapter in ours) == sorted(kind.name for kind in kinds)
+
+
+def _is_adapter(kind: object, module: ModuleType) -> TypeGuard[type[Ecosystem]]:
+    return isinstance(kind, type) and issubclass(kind, Ecosystem) and kind.__module__ == module.__name__
+
+
+def _page_of(adapter: type[Ecosystem]) -> Path:
+    if adapter.__module__.startswith(OURS):
+        return PAGES / f"{adapter.name}.md"
+    return Path(importlib.import_module(adapter.__module__).__file__ or "").with_name(f"{adapter.name}.md")
 
 
 @every_adapter
 def test_an_adapter_has_a_title_and_a_page(adapter: type[Ecosystem]) -> None:
     assert adapter.title
-    assert (PAGES / f"{adapter.name}.md").is_file()
+    assert _page_of(adapter).is_file()
 
 
 @every_adapter
 def test_the_page_of_an_adapter_explains_each_of_its_options(adapter: type[Ecosystem]) -> None:
-    page = (PAGES / f"{adapter.name}.md").read_text()
+    page = _page_of(adapter).read_text()
     assert [name for name in adapter.option_names if f"`{name}`" not in page] == []
 
 
@@ -155,14 +161,20 @@ def test_a_key_names_what_it_was_made_from(adapter: type[Ecosystem], path: str) 
         )  # fmt: skip
 
 
-def _samples_of(adapter: type[Ecosystem]) -> Samples:
-    name = adapter.__module__.rpartition(".")[2]
+def _offered(adapter: type[Ecosystem], function: str, ending: str = "") -> Callable[[], Iterable[Any]]:
+    """What belongs to the adapter's tests; nothing where they do not offer it."""
+    package, _, name = adapter.__module__.rpartition(".")
+    ours = adapter.__module__.startswith(OURS)
     try:
-        module = importlib.import_module(f"tests.ecosystems.test_{name}")
+        module = importlib.import_module(f"tests.ecosystems.test_{name}{ending}" if ours else f"{package}.samples")
     except ModuleNotFoundError:
-        return []
-    offered: Callable[[], Samples] | None = getattr(module, "contract_samples", None)
-    return offered() if offered else []
+        return list
+    offered: Callable[[], Iterable[Any]] = getattr(module, function, list)
+    return offered
+
+
+def _samples_of(adapter: type[Ecosystem]) -> Samples:
+    return _offered(adapter, "contract_samples")()
 
 
 @every_adapter
@@ -181,13 +193,7 @@ def test_every_file_of_a_release_is_served_under_its_link(adapter: type[Ecosyste
 
 
 def _closures_of(adapter: type[Ecosystem]) -> ClosureSamples:
-    name = adapter.__module__.rpartition(".")[2]
-    try:
-        module = importlib.import_module(f"tests.ecosystems.test_{name}_closure")
-    except ModuleNotFoundError:
-        return []
-    offered: Callable[[], ClosureSamples] | None = getattr(module, "closure_samples", None)
-    return offered() if offered else []
+    return _offered(adapter, "closure_samples", "_closure")()
 
 
 @every_adapter

@@ -81,7 +81,13 @@ def _suggestion(key: Key, ecosystems: Ecosystems, raw: Mapping[str, object]) -> 
         case ("repositories", name, _):
             repositories = raw["repositories"]
             table = repositories[name] if isinstance(repositories, dict) else {}
-            known |= set(_option_names(table.get("ecosystem"), ecosystems))
+            ecosystem = table.get("ecosystem")
+            if isinstance(ecosystem, str) and ecosystem not in ecosystems:
+                # Whatever it has for options: the package that brings it is not installed, or its name is misspelt.
+                return (
+                    f"the ecosystem {ecosystem!r} is unknown, and so are its options; {_nearest(ecosystem, ecosystems)}"
+                )
+            known |= set(_option_names(ecosystem, ecosystems))
     return _nearest(str(key[-1]), known)
 
 

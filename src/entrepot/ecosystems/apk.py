@@ -34,6 +34,8 @@ class Apk(Ecosystem):
     title: ClassVar[str] = "Alpine packages"
     purl_types: ClassVar[tuple[str, ...]] = ("apk",)
     versions: ClassVar[VersionOrder] = APK
+    # Scanners tell the checksum of the control part, and call it SHA-1 all the same.
+    hashes_are_of_files = False
     limits: ClassVar[Limits] = Limits(artifact_bytes=4 << 30)
     token_hint: ClassVar[str] = "put it into /etc/apk/repositories as a password: http://me:TOKEN@{host}/…"
     clients: ClassVar[tuple[Client, ...]] = (CLIENT,)
