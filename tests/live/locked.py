@@ -205,9 +205,17 @@ class PnpmProject(_Node):
 class GoProject(Project):
     client = CLIENTS["go"]
     locks: ClassVar = ("go.mod", "go.sum")
-    carried: ClassVar = ("go.mod", "go.sum", "main.go")
+    carried: ClassVar = ("go.mod", "go.sum", "main.go", "more.go")
     variables: ClassVar[Mapping[str, str]] = {"GOPROXY": "{registry}"}
     bill_words = ("--dependencies", "runtime")
+    IMPORTS = (
+        "github.com/hashicorp/vault/api",
+        "github.com/labstack/echo/v4",
+        "github.com/nats-io/nats.go",
+        "github.com/stretchr/testify/assert",
+        "go.opentelemetry.io/otel/sdk/trace",
+    )
+    """Beside those of the client, for a hundred modules."""
     PACKAGES = ("google.golang.org/grpc/codes", "github.com/prometheus/client_golang/prometheus/promhttp")
     """Paths below the roots of modules."""
     ALONE = ("github.com/gin-gonic/gin", "github.com/gin-gonic/gin/render")
@@ -215,6 +223,8 @@ class GoProject(Project):
 
     def lock(self, place: Path) -> None:
         self.client.prepare(place)
+        lines = "".join(f'\t_ "{path}"\n' for path in self.IMPORTS)
+        (place / "more.go").write_text(f"package main\n\nimport (\n{lines})\n")
         self.in_the_open(place, "go", "mod", "tidy")
 
     def bill(self, place: Path) -> str:
@@ -253,7 +263,7 @@ class GoProject(Project):
     def get_alone(self, place: Path) -> list[list[str]]:
         module, package = self.ALONE
         get = ["go", "get", f"{package}@{self.version_of(module, place)}"]
-        return [["rm", "go.mod", "go.sum", "main.go"], ["go", "mod", "init", "alone.example/alone"], get]
+        return [["rm", "go.mod", "go.sum", "main.go", "more.go"], ["go", "mod", "init", "alone.example/alone"], get]
 
 
 PROJECTS: Sequence[Project] = (PipProject(), UvProject(), NpmProject(), PnpmProject(), GoProject())

@@ -178,7 +178,8 @@ class _Trial:
         """Raises FailedError."""
         done = house.run(*words, bare=bare, timeout=COMMAND_SECONDS)
         if done.returncode:
-            raise FailedError(f"entrepot {words[0]} ended with {done.returncode}: {last_words(done.stderr)}")
+            said = last_words(f"{done.stdout} {done.stderr}")
+            raise FailedError(f"entrepot {words[0]} ended with {done.returncode}: {said}")
         return done.stdout
 
     # --- without it -------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from entrepot.cache.freshness import FreshnessRules
 from entrepot.contracts.mirrors import JobState
-from entrepot.errors import Absent, NotCached, Unreachable
+from entrepot.errors import Absent, NotCached, Unreachable, UpstreamStatus
 from entrepot.model.selection import Depth
 from entrepot.policy.cooldown import Cooldown
 from entrepot.policy.gate import Gate
@@ -144,3 +144,26 @@ async def test_documents_with_the_same_bytes_may_come_at_the_same_time(site: Sit
         site.publish(package, a_1=b"one")
     job = await site.run(*(f"pkg:garden/{package}" for package in packages))
     assert (job.state, job.counts.failed) == (JobState.COMPLETED, 0)
+
+
+async def test_what_clients_can_do_without_and_upstream_will_not_tell_of_is_skipped(site: Site) -> None:
+    site.publish("a", a_1=b"one")
+    for path in ("loose/a.probe", "loose/a.needs"):
+        site.fetcher.on(path, UpstreamStatus(path, 403))
+    job = await site.run("pkg:garden/a", depth=Depth.RUNTIME)
+    states = site.states(job)
+    assert (job.state, states["a/a.1"]) == (JobState.COMPLETED, "done")
+    assert [states[path] for path in ("loose/a.probe", "loose/a.needs")] == ["skipped", "skipped"]
+    assert {error.error.partition(";")[0] for error in site.mirror.errors(job.id)} == {
+        f"{path}: upstream answered 403" for path in ("loose/a.probe", "loose/a.needs")
+    }
+
+
+async def test_what_is_counted_of_a_job_does_not_write_all_of_its_order_anew(site: Site) -> None:
+    site.publish("a", a_1=b"one")
+    wanted = [f"pkg:garden/a@{number}" for number in range(1000)]
+    job = await site.order("pkg:garden/a@a.1", *wanted)
+    order, _ = site.book.find_order(job.id) or (b"", False)
+    assert len(order) < 1000
+    ended = await site.finish(job)
+    assert (ended.state, site.states(ended)["a/a.1"]) == (JobState.COMPLETED, "done")

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ DIRECTORY: Final = "mirror"
 REHEARSAL: Final = "rehearsal-"
 """How directories of rehearsals begin, which are beside those of jobs."""
 ABANDONED_SECONDS: Final = 86400.0
+MOST_PURLS: Final = 100
+"""Of more of them a paper is made: the row of a job is written anew each time that something of it is counted."""
 
 
 class PaperNote(msgspec.Struct, frozen=True, array_like=True):
@@ -40,6 +43,15 @@ class OrderNote(msgspec.Struct, frozen=True, kw_only=True):
 
 _decode = msgspec.msgpack.Decoder(OrderNote).decode
 encode_order = msgspec.msgpack.Encoder().encode
+
+
+def compact(order: MirrorOrder) -> MirrorOrder:
+    """The same order, with many package URLs as a paper."""
+    if len(order.purls) <= MOST_PURLS:
+        return order
+    body = "\n".join(" ".join(purl.split()) for purl in order.purls).encode(errors="replace")
+    listed = Paper(kind=PaperKind.PURLS, name=f"{len(order.purls)} package URLs", body=body)
+    return replace(order, purls=(), papers=(listed, *order.papers))
 
 
 def note_of(order: MirrorOrder) -> OrderNote:

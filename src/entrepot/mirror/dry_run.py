@@ -45,6 +45,8 @@ class PlannedItem:
     """`fetch`: upstream would be asked for it; `absent`: that upstream has it not would be kept."""
     reason: str
     """Why it would not be had; else empty."""
+    optional: bool = False
+    """Whether clients can do without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,4 +134,5 @@ def _planned(item: MirrorItem, state: Outcome, size_bytes: int | None, reason: s
         size_bytes=size_bytes,
         state=state,
         reason=reason,
+        optional=wanted_of(item).absent != "no",
     )

@@ -7,12 +7,12 @@ from typing import Final
 
 from entrepot.cache.supply import Supplied
 from entrepot.contracts.mirrors import ItemKind, ItemState, Job, MirrorItem
-from entrepot.errors import Absent, DigestMismatch, EntrepotError, NotServed, PolicyError
+from entrepot.errors import Absent, DigestMismatch, EntrepotError, NotServed, PolicyError, UpstreamStatus
 from entrepot.mirror.ground import Ground
-from entrepot.mirror.items import failure_of, resource_of, settle, wanted_of
+from entrepot.mirror.items import failure_of, forbidden, resource_of, settle, wanted_of
 from entrepot.mirror.ledger import Ledger
 from entrepot.mirror.pages import Pages
-from entrepot.mirror.persistence import Persistence, stops
+from entrepot.mirror.persistence import Persistence, passes, stops
 from entrepot.model.digest import Digest
 from entrepot.model.resource import Resource
 
@@ -47,6 +47,8 @@ class Executor:
                 settled = settle(item, state, result.entry.size_bytes)
             case Absent() | PolicyError() if wanted.absent != "no":
                 settled = settle(item, ItemState.ABSENT)
+            case UpstreamStatus() if wanted.absent == "maybe" and not passes(result):
+                settled = forbidden(item, result)
             case EntrepotError() if stops(result):
                 raise result
             case _:

@@ -95,6 +95,13 @@ def failure_of(item: MirrorItem, subject: str, error: BaseException) -> Settled:
     return settle(item, state, error=ItemError(subject=subject, error=said, code="internal"))
 
 
+def forbidden(item: MirrorItem, error: EntrepotError) -> Settled:
+    """What upstream will not tell of, and nobody needs: clients are told no more when they ask themselves."""
+    subject = wanted_of(item).subject
+    said = f"{error}; clients can do without"
+    return settle(item, ItemState.SKIPPED, error=ItemError(subject=subject, error=said, code="skipped"))
+
+
 def settle(item: MirrorItem, state: ItemState, size_bytes: int = 0, error: ItemError | None = None) -> Settled:
     changed = MirrorItem(
         kind=item.kind,

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from entrepot.contracts.mirrors import ItemError, ItemState, Job, JobState
 from entrepot.errors import BadRequest, EntrepotError
-from entrepot.mirror.dossier import Dossiers, digest_of, encode_order, note_of
+from entrepot.mirror.dossier import Dossiers, compact, digest_of, encode_order, note_of
 from entrepot.mirror.dry_run import PlannedItem, Stages, rehearse
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.running import Runner
@@ -28,6 +28,7 @@ class Mirror:
     ) -> Job:
         """The job that does it: a new one, or one that has the same order and has not ended. `repositories`: the only
         ones that whoever asks may fill. Raises BadRequest, StoreFailure."""
+        order = await asyncio.to_thread(compact, order)
         job = self._new_job(order, client, repositories, name)
         # Before anybody can see the job: whoever takes it on needs them.
         await asyncio.to_thread(self._dossiers.keep, job.id, order.papers)
@@ -46,6 +47,7 @@ class Mirror:
     ) -> AsyncGenerator[PlannedItem, None]:
         """What a job would do; documents that are not held are fetched for it, and nothing is kept or changed. To be
         closed (`contextlib.aclosing`) where it is not read to its end. Raises BadRequest, StoreFailure."""
+        order = await asyncio.to_thread(compact, order)
         job = self._new_job(order, "rehearsal", repositories, "")
         async with self._stages() as stage:
             async for planned in rehearse(stage, order, job):

@@ -1,7 +1,8 @@
 """From the papers and purls of an order to selections: work for the helper process, from files to a file."""
 
+import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePath
@@ -67,18 +68,16 @@ class ParseJob:
     def _members(self) -> Iterator[Parsed]:
         destinations = [one.destination() for one in self.repositories]
         chooser = Chooser(destinations, self.extent, self.only)
-        for purl in self.purls:
-            text = purl.strip()
-            # A list of purls may have comments in it.
-            if text and not text.startswith("#"):
-                yield chooser.of_purl(text)
+        yield from _listed(self.purls, chooser)
         for paper in self.papers:
             yield from self._members_of(paper, chooser)
 
     def _members_of(self, paper: PaperFile, chooser: Chooser) -> Iterator[Parsed]:
         try:
             body = _read(paper)
-            if paper.kind is PaperKind.SBOM:
+            if paper.kind is PaperKind.PURLS:
+                yield from _listed((line.decode(errors="replace") for line in io.BytesIO(body)), chooser)
+            elif paper.kind is PaperKind.SBOM:
                 for member in read_bill(paper.name, body, validate=self.validate):
                     yield chooser.of_member(paper.name, member)
             else:
@@ -104,6 +103,14 @@ class ParseJob:
                 return kind, lockfile
         names = ", ".join(lockfile.name for _, lockfile in known) or "none"
         raise UnreadableLock(f"{name}: is no lock file that is known by this name; known are: {names}")
+
+
+def _listed(purls: Iterable[str], chooser: Chooser) -> Iterator[Parsed]:
+    for purl in purls:
+        text = purl.strip()
+        # A list of purls may have comments in it.
+        if text and not text.startswith("#"):
+            yield chooser.of_purl(text)
 
 
 def _read(paper: PaperFile) -> bytes:

@@ -13,10 +13,11 @@ from entrepot.cache.repository import Repository
 from entrepot.cache.supply import Brought
 from entrepot.contracts.closure import Closure, Need, Reading, Skipped
 from entrepot.contracts.mirrors import ItemError, ItemKind, ItemState, Job, MirrorItem, Settled
-from entrepot.errors import Absent, EntrepotError, NotServed, PolicyError, Refused
+from entrepot.errors import Absent, EntrepotError, NotServed, PolicyError, Refused, UpstreamStatus
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.items import (
     failure_of,
+    forbidden,
     item_of_named,
     item_of_need,
     item_of_selection,
@@ -24,7 +25,7 @@ from entrepot.mirror.items import (
     settle,
 )
 from entrepot.mirror.pages import Pages
-from entrepot.mirror.persistence import Persistence, stops
+from entrepot.mirror.persistence import Persistence, passes, stops
 from entrepot.mirror.trees.grove import Walked
 from entrepot.mirror.trees.telling import is_told, settled_of, to_be_asked
 from entrepot.model.selection import Selection
@@ -143,6 +144,10 @@ class Planner:
             if need.absent == "no":
                 raise
             return None, await self._absent(repository, need)
+        except UpstreamStatus as error:
+            if need.absent == "no" or passes(error):
+                raise
+            return None, forbidden(item_of_need(repository, need), error)
         opened.callback(brought.close)
         state = ItemState.DONE if brought.supplied.fetched else ItemState.HELD
         item = item_of_need(repository, need)

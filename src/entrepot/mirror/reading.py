@@ -36,8 +36,7 @@ class OrderReader:
         output = await asyncio.to_thread(self._dossiers.room, job.id)
         try:
             work = self._work(job, order, output)
-            size = await asyncio.to_thread(lambda: sum(os.stat(paper.path).st_size for paper in work.papers))
-            await self._parse(work, small=size <= SMALL_BYTES and not order.validate)
+            await self._parse(work, small=await asyncio.to_thread(_is_small, work))
             await self._take(job, output)
         except OSError as error:
             raise StoreFailure(f"what was read of an order cannot be stored: {error.strerror}") from error
@@ -79,6 +78,11 @@ class OrderReader:
                 settled = [_settled(one) for one in page if one.selection is None]
                 await self._ground.book.record(job.id, added, settled, self._ground.clock.now())
         await asyncio.to_thread(output.unlink)
+
+
+def _is_small(work: ParseJob) -> bool:
+    """Raises OSError."""
+    return not work.validate and sum(os.stat(paper.path).st_size for paper in work.papers) <= SMALL_BYTES
 
 
 def _item_of_tree(tree: str) -> MirrorItem:

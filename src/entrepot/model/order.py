@@ -9,6 +9,8 @@ from entrepot.model.selection import Extent
 class PaperKind(Enum):
     SBOM = "sbom"
     LOCKFILE = "lockfile"
+    PURLS = "purls"
+    """Package URLs, one a line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

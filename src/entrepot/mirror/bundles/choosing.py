@@ -97,7 +97,9 @@ class Chooser:
         self, order: MirrorOrder, keys: set[tuple[str, str]], missing: list[str], skipped: list[str]
     ) -> None:
         async for item in self._mirror.rehearse(order):
-            if item.key and item.state in ("fetch", "held", "absent"):
+            if item.optional and item.state == "fetch":
+                skipped.append(f"{item.subject}: not held, and clients can do without")
+            elif item.key and item.state in ("fetch", "held", "absent"):
                 keys.add((item.repository, item.key))
             elif item.state == "skipped":
                 skipped.append(f"{item.subject}: {item.reason}")
