@@ -12,6 +12,7 @@ PICTURES = ROOT / "docs" / "evidence"
 ORDER = (
     *("live", "as_of", "herd", "resets", "crash", "upstream", "local", "slow"),
     *("warm-pypi", "warm-npm", "warm-golang", "cold", "packument", "catalog_size", "startup"),
+    *("mirror", "mirror_live", "mirror_many", "bill", "tree"),
 )
 _SECTION = re.compile(r"<!-- begin (?P<name>\S+) -->\n.*?<!-- end (?P=name) -->\n", re.DOTALL)
 _HEAD = """# Evidence

@@ -13,13 +13,14 @@ from time import perf_counter
 from bench.contenders.base import Place
 from bench.contenders.entrepot import COMMAND, Entrepot
 from bench.effort import Effort
-from bench.fixtures import Fixtures
+from bench.fixtures import Fixtures, Item
 from bench.machine import ROOT, Missing, Process, free_port, need
 from bench.scratch import scratch
 from bench.tables import Bar, Table, median, ratios, verdict
 
 FILES, SIZE = 300, 1 << 20
 LATENCY_MS = 20
+EARLIER = "mirrored-earlier"
 CONNECTIONS = 16
 MOST = 1.3
 ARIA2C, ALSO = "aria2c", "aria2c, index pages as well"
@@ -48,7 +49,7 @@ def _notes(effort: Effort) -> list[str]:
         f"each, {effort.rounds} rounds in turn, medians; every process on any core."
     )
     sides = (
-        f"aria2c (`-j {CONNECTIONS} -x 1`) has the addresses of the files in a list, checks no digest and does not wait "
+        f"aria2c (`-j {CONNECTIONS} -x 1`) has a list of the addresses of the files, checks no digest, does not wait "
         "for the disk. entrepot reads requirements with hashes and 300 index pages, checks digests, and waits for the "
         "disk (fsync) before a file counts; its times are of the command, with the start of Python."
     )
@@ -70,14 +71,15 @@ class Stage:
     """A registry, and what is to be fetched from it."""
 
     directory: Path
-    fixtures: Fixtures
+    base: str
+    items: tuple[Item, ...]
     _number: int = 0
     _found: dict[str, list[float]] = field(default_factory=dict)
 
     def compare(self, rounds: int) -> dict[str, list[float]]:
         """Seconds. The first round fills the caches of the machine, and is not counted."""
-        artifacts = [self.fixtures.base + item.path for item in self.fixtures.items]
-        pages = [f"{self.fixtures.base}/simple/{item.project}/" for item in self.fixtures.items]
+        artifacts = [self.base + item.path for item in self.items]
+        pages = [f"{self.base}/simple/{item.project}/" for item in self.items]
         for _ in range(rounds + 1):
             self._found.setdefault(ARIA2C, []).append(self._aria2c(artifacts))
             self._found.setdefault(SERVER, []).append(self._in_front_of_a_server())
@@ -108,23 +110,28 @@ class Stage:
             return seconds
 
     def _in_front_of_a_server(self) -> float:
-        with self._place() as place, Entrepot().start(place / "entrepot", self.fixtures.base, core=None):
+        with self._place() as place, Entrepot().start(place / "entrepot", self.base, core=None):
             return self._mirror(place / "entrepot")
 
     def _by_itself(self) -> float:
         with self._place() as place:
-            Entrepot().prepare(Place(directory=place, port=free_port(), origin=self.fixtures.base))
+            Entrepot().prepare(Place(directory=place, port=free_port(), origin=self.base))
+            # So that the store is there, as it is behind a server.
+            _timed([COMMAND, "mirror", f"pkg:pypi/{EARLIER}@1.0", *_where(place)])
             return self._mirror(place)
 
     def _mirror(self, place: Path) -> float:
-        where = ["--config", str(place / "entrepot.toml"), "--data", str(place / "data")]
         lock = self.directory / "requirements.txt"
         options = ["--lockfile", str(lock), "--repository", "pypi", "--concurrency", str(CONNECTIONS)]
-        seconds = _timed([COMMAND, "mirror", *options, *where])
-        held = sum(file.stat().st_size >= SIZE for file in (place / "data").rglob("*") if file.is_file())
+        seconds = _timed([COMMAND, "mirror", *options, *_where(place)])
+        held = sum(file.stat().st_size == SIZE for file in (place / "data").rglob("*") if file.is_file())
         if held < FILES:
             raise Missing(f"entrepot stored {held} of {FILES} files")
         return seconds
+
+
+def _where(place: Path) -> list[str]:
+    return ["--config", str(place / "entrepot.toml"), "--data", str(place / "data")]
 
 
 def _timed(command: Sequence[str]) -> float:
@@ -143,9 +150,11 @@ def _stage(directory: Path) -> Iterator[Stage]:
     fixtures = Fixtures(directory / "files", f"http://127.0.0.1:{port}")
     for number in range(FILES):
         fixtures.add_wheel("1 MiB", f"mirrored-{number}", random.Random(number).randbytes(SIZE))
-    lines = (f"{item.project}==1.0 --hash=sha256:{item.sha256}\n" for item in fixtures.items)
+    wanted = tuple(fixtures.items)
+    fixtures.add_wheel("1 KiB", EARLIER, random.Random(EARLIER).randbytes(1 << 10))
+    lines = (f"{item.project}==1.0 --hash=sha256:{item.sha256}\n" for item in wanted)
     (directory / "requirements.txt").write_text("".join(lines))
     command = [sys.executable, "-m", "bench.delayed", str(fixtures.root), str(port), str(LATENCY_MS)]
     with Process(command, directory / "origin.log", {"PYTHONPATH": str(ROOT)}) as origin:
         origin.wait_until_it_answers(f"{fixtures.base}/simple/mirrored-0/")
-        yield Stage(directory=directory, fixtures=fixtures)
+        yield Stage(directory=directory, base=fixtures.base, items=wanted)
