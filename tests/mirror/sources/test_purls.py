@@ -208,3 +208,11 @@ def test_an_image_of_a_host_that_no_repository_stands_for_is_refused() -> None:
     assert (
         "no repository stands for other.example" in choose("pkg:oci/app?repository_url=other.example/app&tag=1").error
     )
+
+
+def test_an_address_that_is_none_fails_its_purl_alone() -> None:
+    found = choose("pkg:npm/left-pad@1.3.0?repository_url=http://[::1")
+    assert (found.selection, found.code) == (None, "bad-request")
+    assert "'http://[::1' is no address" in found.error
+    pinned = Selection(package="left-pad", version="1.3.0", qualifiers=(("repository_url", "http://[::1"),))
+    assert Chooser(REPOSITORIES, Extent()).of_selection("a.lock", Npm, pinned).code == "bad-request"
