@@ -6,7 +6,7 @@ from entrepot.cache.freshness import FreshnessRules
 from entrepot.cache.repository import Repository
 from entrepot.contracts.ecosystem import Limits
 from entrepot.errors import BadRequest, NotServed
-from entrepot.web.mounts import LONGEST_PATH, find_mount
+from entrepot.web.mounts import LONGEST_PATH, Mounted, find_mount
 from tests.cache.works import Shelf
 
 SHELF = Repository(name="shelf", ecosystem=Shelf(), upstreams=("main",), rules=FreshnessRules(), limits=Limits())
@@ -29,6 +29,7 @@ def test_the_first_segment_names_the_repository_and_the_rest_is_left_as_it_came(
     raw: str, path: str, prefix: str, session: str
 ) -> None:
     mounted = find_mount(raw, KNOWN)
+    assert isinstance(mounted, Mounted)
     assert (mounted.repository, mounted.path, mounted.prefix, mounted.session) == (SHELF, path, prefix, session)
 
 
