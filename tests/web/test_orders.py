@@ -80,6 +80,10 @@ def test_a_lock_file_given_as_text_has_the_name_that_is_told_or_recognised() -> 
         ({"sbom": {"base64": "?"}}, "a document: its content cannot be read"),
         ({"purls": ["pkg:npm/left"], "dependencies": "some"}, "Invalid enum value 'some' - at `$.dependencies`"),
         ({"purls": ["pkg:npm/left"], "latest": 0}, "Expected `int` >= 1 - at `$.latest`"),
+        ({"purls": ["pkg:npm/left"], "latest": 2**70}, "Expected `int` <= 1000000 - at `$.latest`"),
+        ({"purls": ["pkg:npm/left"], "concurrency": 257}, "Expected `int` <= 256 - at `$.concurrency`"),
+        ({"purls": [f"pkg:npm/{'a' * 5000}"]}, "Expected `str` of length <= 4096 - at `$.purls[0]`"),
+        ({"sbom": {"name": "a" * 300, "text": "{}"}}, "Expected `str` of length <= 255 - at `$.sbom.name`"),
         ({"purls": ["pkg:npm/left"], "platforms": ["linux/abacus"]}, "'linux/abacus' is no platform"),
         ({"purls": ["pkg:npm/left"], "repositories": ["nmp"]}, "there is no repository 'nmp'; there are: npm, pypi"),
         ({"trees": ["/nmp/a/"]}, "there is no repository 'nmp'"),
@@ -102,3 +106,8 @@ def test_an_order_is_called_by_what_it_names() -> None:
     assert title_of(order(purls=["pkg:npm/a", "pkg:npm/b"])) == "pkg:npm/a, pkg:npm/b"
     many = order(purls=["pkg:npm/a", "pkg:npm/b", "pkg:npm/c"], sbom=["x", "y"], trees=["/npm/-/a/"])
     assert title_of(many) == "3 package URLs, sbom 1, sbom 2 and 1 more"
+
+
+def test_a_long_title_is_cut() -> None:
+    title = title_of(order(purls=[f"pkg:npm/{'a' * 4000}"]))
+    assert (len(title), title[-1]) == (200, "…")

@@ -14,14 +14,21 @@ from entrepot.model.selection import Depth, Extent
 
 LARGEST_ORDER: Final = 64 << 20
 """Bytes of all documents of an order together."""
+LONGEST_NAME: Final = 255
+"""Characters of a document's name, which stands before everything that is told of it."""
+LONGEST_PURL: Final = 4096
+LONGEST_TITLE: Final = 200
+MOST_AT_A_TIME: Final = 256
+MOST_VERSIONS: Final = 1_000_000
 
-_Positive = Annotated[int, msgspec.Meta(ge=1)]
+_Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
+_Purl = Annotated[str, msgspec.Meta(max_length=LONGEST_PURL)]
 
 
 class Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A bill of materials or a lock file: its file name, and its content as text or in base64."""
 
-    name: str = ""
+    name: _Name = ""
     text: str = ""
     base64: str = ""
 
@@ -33,7 +40,7 @@ class OrderBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What to mirror. At least one of `purls`, `sbom`, `lockfile` and `trees` says something."""
 
     purls: Annotated[
-        list[str],
+        list[_Purl],
         msgspec.Meta(description="Package URLs: with a version, with comparisons (`@>=4.17`), or without (all)."),
     ] = []
     sbom: Annotated[
@@ -42,10 +49,10 @@ class OrderBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     lockfile: Annotated[
         _Documents, msgspec.Meta(description="Lock files: the text itself, or an object that tells the name, too.")
     ] = ""
-    lockfile_name: Annotated[str, msgspec.Meta(description="The file name of a lock file that is given as a text.")] = (
-        ""
-    )
-    trees: Annotated[list[str], msgspec.Meta(description="Directories of ours: `/REPOSITORY/FOLDER/`.")] = []
+    lockfile_name: Annotated[
+        _Name, msgspec.Meta(description="The file name of a lock file that is given as a text.")
+    ] = ""
+    trees: Annotated[list[_Purl], msgspec.Meta(description="Directories of ours: `/REPOSITORY/FOLDER/`.")] = []
     dependencies: Annotated[
         Literal["none", "runtime", "all"], msgspec.Meta(description="Which dependencies come along.")
     ] = "none"
@@ -53,12 +60,16 @@ class OrderBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         list[str], msgspec.Meta(description="Where the packages will be used, like `linux/amd64`; none: everywhere.")
     ] = []
     latest: Annotated[
-        _Positive | None, msgspec.Meta(description="Only so many of the newest versions, where none is named.")
+        Annotated[int, msgspec.Meta(ge=1, le=MOST_VERSIONS)] | None,
+        msgspec.Meta(description="Only so many of the newest versions, where none is named."),
     ] = None
     repositories: Annotated[
         list[str], msgspec.Meta(description="The only repositories to use; none: whichever serves the kind.")
     ] = []
-    concurrency: Annotated[_Positive | None, msgspec.Meta(description="Files fetched at a time.")] = None
+    concurrency: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=MOST_AT_A_TIME)] | None,
+        msgspec.Meta(description="Files fetched at a time."),
+    ] = None
     validate: Annotated[bool, msgspec.Meta(description="Whether bills of materials must agree with their schema.")] = (
         False
     )
@@ -97,7 +108,8 @@ def order_of(body: Mapping[str, object], repositories: Collection[str]) -> Mirro
 def title_of(order: MirrorOrder) -> str:
     """A few words about it, for lists of jobs."""
     parts = [*_few(order.purls, "package URLs"), *(paper.name for paper in order.papers), *order.trees]
-    return ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
+    title = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
 
 
 def _few(names: Sequence[str], noun: str) -> Sequence[str]:

@@ -52,8 +52,11 @@ class Chooser:
     def of_selection(self, place: str, kind: type[Ecosystem], selection: Selection) -> Parsed:
         """What a lock file of this ecosystem pins."""
         serving = [one for one in self._destinations if one.ecosystem.name == kind.name]
-        url = dict(selection.qualifiers).get("repository_url", "")
-        destination = _with_upstream(serving, url) or next(iter(serving), None)
+        try:
+            destination = _with_upstream(serving, dict(selection.qualifiers).get("repository_url", ""))
+        except BadRequest as error:
+            return Parsed.failed(place, error)
+        destination = destination or next(iter(serving), None)
         if destination is None:
             return Parsed(place=place, skipped=f"{self._where()} is of the ecosystem {kind.name}")
         return Parsed(place=place, repository=destination.name, selection=selection)
@@ -112,7 +115,7 @@ class Chooser:
 
 
 def _with_upstream(destinations: Sequence[Destination], url: str) -> Destination | None:
-    """The one that has this address for an upstream. Purls may leave out the scheme."""
+    """The one that has this address for an upstream. Purls may leave out the scheme. Raises BadRequest."""
     if not url:
         return None
     wanted = _plain(url)
@@ -120,8 +123,11 @@ def _with_upstream(destinations: Sequence[Destination], url: str) -> Destination
 
 
 def _plain(url: str) -> tuple[str, str]:
-    """Host and path, as far as two spellings of one address agree in them."""
-    parts = urlsplit(url if "://" in url else f"https://{url}")
+    """Host and path, as far as two spellings of one address agree in them. Raises BadRequest."""
+    try:
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+    except ValueError as error:
+        raise BadRequest(f"{url[:200]!r} is no address: {error}") from error
     return parts.netloc.rpartition("@")[2].lower(), parts.path.rstrip("/")
 
 
