@@ -58,7 +58,7 @@ def test_its_lines_are_taken_as_they_are(house: House) -> None:
 def test_mistakes_are_told_and_no_token_is_made(house: House) -> None:
     for arguments, told in (
         (["C I"], "name: 'C I' cannot be a name"),
-        (["ci", "--right", "write"], "rights: it should be 'read', 'trigger' or 'admin'"),
+        (["ci", "--right", "paint"], "rights: it should be 'read', 'write', 'trigger' or 'admin'"),
         (["ci", "--until", "soon"], "until: 'soon' is no date"),
         (["ci", "--repository", "npm", "--right", "admin"], "the right admin is for the whole server"),
     ):

@@ -87,4 +87,12 @@ class Generic(_Shelf):
                 raise ConfigError(f"generic: rules[{number}]: no expression; correct it")
 
 
-ECOSYSTEMS: Mapping[str, type[Ecosystem]] = {kind.name: kind for kind in (Generic, Golang, Npm, Pypi)}
+class Cargo(_Shelf):
+    name: ClassVar[str] = "cargo"
+
+
+class Maven(_Shelf):
+    name: ClassVar[str] = "maven"
+
+
+ECOSYSTEMS: Mapping[str, type[Ecosystem]] = {kind.name: kind for kind in (Cargo, Generic, Golang, Maven, Npm, Pypi)}

@@ -28,12 +28,19 @@ def test_without_a_file_the_built_in_repositories_exist(tmp_path: Path) -> None:
         "npm": "npm",
         "go": "golang",
         "cargo": "cargo",
+        "maven": "maven",
     }
     assert settings.server.listen == "127.0.0.1:8080"
 
 
 def test_a_file_without_repositories_keeps_the_built_in_ones(tmp_path: Path) -> None:
-    assert set(loaded("[server]\nworkers = 2\n", tmp_path).settings.repositories) == {"pypi", "npm", "go", "cargo"}
+    assert set(loaded("[server]\nworkers = 2\n", tmp_path).settings.repositories) == {
+        "pypi",
+        "npm",
+        "go",
+        "cargo",
+        "maven",
+    }
 
 
 def test_a_repository_in_the_file_replaces_the_built_in_ones(tmp_path: Path) -> None:
@@ -45,7 +52,7 @@ def test_a_built_in_repository_can_be_changed_by_the_environment(tmp_path: Path)
     environment = {"ENTREPOT_REPOSITORIES__NPM__UPSTREAMS": '["http://127.0.0.1:9000"]'}
     settings = loaded(None, tmp_path, environment).settings
     assert settings.repositories["npm"].upstreams == ("http://127.0.0.1:9000/",)
-    assert set(settings.repositories) == {"pypi", "npm", "go", "cargo"}
+    assert set(settings.repositories) == {"pypi", "npm", "go", "cargo", "maven"}
 
 
 def test_durations_and_sizes_become_seconds_and_bytes(tmp_path: Path) -> None:

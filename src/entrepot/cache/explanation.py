@@ -67,9 +67,11 @@ class Explainer:
         return [(repository, index), *((repository, file) for file in files)]
 
     async def _files(self, target: PackageTarget, index: Resource) -> list[Resource]:
-        """The files of a version that the stored index names."""
+        """The files of a version that the stored index names; where it names none, what tells the version's age."""
         facts = await self._documents.stored_facts(target.repository, index)
         paths = [path for path, fact in facts.items() if fact.version == target.version]
+        if not paths and (dated := target.repository.ecosystem.dated_by(target.package, target.version)):
+            paths = [dated.key]
         routed = (target.repository.ecosystem.route(Request(method="GET", path=path)) for path in paths)
         return [resource for resource in routed if isinstance(resource, Resource)]
 

@@ -18,7 +18,7 @@ from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import ConfigError
 
 PREFIX: Final = "ENTREPOT_"
-BUILT_IN: Final = {"pypi": "pypi", "npm": "npm", "go": "golang", "cargo": "cargo"}
+BUILT_IN: Final = {"pypi": "pypi", "npm": "npm", "go": "golang", "cargo": "cargo", "maven": "maven"}
 """The repositories that exist where the file names none, and their ecosystems."""
 
 Table = dict[str, object]
