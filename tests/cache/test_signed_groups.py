@@ -335,3 +335,20 @@ async def test_generations_are_kept_as_long_as_an_age_may_want_them(house: House
     house.works.clock.advance(2 * 3600.0)
     await house.works.janitor.forget_generations()
     assert house.works.catalog.former_roots("deb", ROOT) == []
+
+
+async def test_indexes_of_generations_that_are_gone_go_with_what_was_made_of_them(house: House) -> None:
+    house.by_hash = True
+    house.works.janitor = type(house.works.janitor)(
+        house.works.kit, house.works.generation, house.works.counters, None, {"deb": house.archive}
+    )
+    await house.has_read(1)
+    house.upstream_has(2)
+    house.works.clock.advance(TTL + 1)
+    await house.get(ROOT)
+    assert len([one for one in house.works.catalog.entries("deb") if "by-hash" in one.key]) == 4
+    house.works.clock.advance(2 * 3600.0)
+    await house.works.janitor.forget_generations()
+    assert len([one for one in house.works.catalog.entries("deb") if "by-hash" in one.key]) == 2
+    assert house.works.blobs.open(sha256(packages(1))) is None
+    assert [one.sha256 for one in house.works.kit.listings.of("deb")] == [sha256(packages(2))]

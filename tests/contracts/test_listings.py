@@ -88,9 +88,9 @@ async def test_one_in_no_group_takes_the_place_of_what_had_its_key(listings: Lis
 async def test_what_was_set_aside_long_ago_is_deleted(listings: Listings) -> None:
     await listings.put(listed("one"))
     await listings.name("deb", ROOT, set(), NOON)
-    await listings.delete_aside(NOON + HOUR, {"deb": NOON})
+    assert await listings.delete_aside(NOON + HOUR, {"deb": NOON}) == []
     assert len(told(listings)) == 1
-    await listings.delete_aside(NOON, {"deb": NOON + HOUR})
+    assert [one.key for one in await listings.delete_aside(NOON, {"deb": NOON + HOUR})] == ["Packages"]
     assert told(listings) == []
     await listings.put(listed("two"))
     await listings.name("deb", ROOT, set(), NOON)

@@ -259,6 +259,7 @@ def test_a_refusal_is_one_line_of_text() -> None:
     [
         ("# deb http://no.example/ x\ndeb [arch=amd64] http://deb.example/debian stable main\n", "http://deb.example/"),
         ("Types: deb\nURIs: http://u:p@deb.example:81/debian\n", "http://deb.example:81/"),
+        ("deb http://127.0.0.1:8080/apt/debian stable main\n", "http://127.0.0.1:8080/apt/debian"),
         ("deb cdrom:[disc]/ stable main\n", None),
         ("", None),
     ],

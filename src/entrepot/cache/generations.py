@@ -1,58 +1,33 @@
-"""New generations of groups: the members are brought before their root is published, in one transaction."""
+"""New generations of groups: the members are here before their root is published, in one transaction."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from entrepot.cache.annals import Annals
+from entrepot.cache.bringing import LOOKED_UP_AT_ONCE, Bringing
 from entrepot.cache.documents import Documents
-from entrepot.cache.facts import FileFact
 from entrepot.cache.flights import Flights
-from entrepot.cache.judging import opened
 from entrepot.cache.order import OVERTAKINGS, Kit, Order, Superseded
 from entrepot.cache.ordering import Orders
 from entrepot.cache.registrar import Registrar
 from entrepot.cache.repository import Repository
-from entrepot.cache.rosters import Roster, fact_of
+from entrepot.cache.rosters import Roster
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.catalog import Published
-from entrepot.contracts.ecosystem import Member
-from entrepot.errors import (
-    Absent,
-    BadContent,
-    EntrepotError,
-    PolicyError,
-    StoreFailure,
-    UpstreamBusy,
-    UpstreamFailure,
-)
 from entrepot.model.entry import Blob, Entry
-from entrepot.model.headers import Headers
 from entrepot.model.release import Document
-from entrepot.model.resource import Kind, Resource, edition_key
-
-MEMBERS_AT_ONCE = 4
-LOOKED_UP_AT_ONCE = 200
-"""Of what a root names: so many are looked up before others get their turn."""
-_OF_BYTES = ("last-modified", "etag", "content-length")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Brought:
-    members: list[Entry]
-    unproven: bool = False
-    """Whether there are some (a signature beside its root) of which only time tells that they go with a root whose
-    other members are named: it must still be what upstream has when they are here."""
+from entrepot.model.resource import Kind, edition_key
 
 
 class Generations:
     def __init__(
         self, kit: Kit, flights: Flights, documents: Documents, orders: Orders, registrar: Registrar, annals: Annals
     ) -> None:
-        self._kit, self._flights, self._documents, self._orders = kit, flights, documents, orders
+        self._kit, self._documents = kit, documents
         self.registrar, self.annals = registrar, annals
+        self.bringing = Bringing(kit, flights, documents, orders, registrar, annals)
 
     async def order(self, order: Order) -> Order:
         """The order for a root or a member, so that what comes goes where it belongs."""
@@ -78,121 +53,7 @@ class Generations:
             entry = replace(entry, key=edition_key(entry.key, number), aside_at=self._kit.clock.now())
         await self._kit.catalog.put_stored(entry, blob, remember=False)
 
-    # --- bringing a generation --------------------------------------------------------------------------------------
-
-    async def bring(
-        self, repository: Repository, root: str, number: int, roster: Roster, *, settled: bool
-    ) -> "Brought":
-        """The members that the next generation will have, set aside under its number. Raises what one of them lacks,
-        and Superseded where upstream has other bytes than the root names, or none although that is not `settled`."""
-        before = await self.annals.roster(repository, root, number - 1) if number > 1 else None
-        named = await self._held(repository, before, roster) if before is not None else []
-        loose = [
-            self._bring_loose(repository, one, number)
-            for one in self._kit.catalog.members_of(repository.name, root)
-            if one.gone_at is None and not _is_named(one.key, before, roster)
-        ]
-        turns = asyncio.Semaphore(MEMBERS_AT_ONCE)
-
-        async def taking_turns(work: Coroutine[Any, Any, Entry | None]) -> Entry | None:
-            async with turns:
-                return await work
-
-        work = [*loose, *(self._bring_named(repository, root, one, held, number, settled) for one, held in named)]
-        found = await asyncio.gather(*map(taking_turns, work), return_exceptions=True)
-        members = [one for one in _sound(found, f"{repository.name}/{root}") if one.aside_at is not None]
-        return Brought(members=members, unproven=bool(loose and roster.by_role))
-
-    async def _held(self, repository: Repository, before: Roster, roster: Roster) -> list[tuple[Member, Entry]]:
-        """What the new root names, of those roles whose file was held; each with that file."""
-        found = []
-        for count, (role, member) in enumerate(before.by_role.items()):
-            if count % LOOKED_UP_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            entry = self._documents.find_entry(repository, member.resource)
-            if entry is not None and entry.gone_at is None and role in roster.by_role:
-                found.append((roster.by_role[role], entry))
-        return found
-
-    async def _bring_named(
-        self, repository: Repository, root: str, member: Member, held: Entry, number: int, settled: bool
-    ) -> Entry | None:
-        """None: configuration refuses it, or upstream does not have what it names. Raises Superseded."""
-        resource = member.resource
-        if resource.kind is not Kind.ARTIFACT:
-            resource = replace(resource, edition=number)
-        elif known := self._documents.find_sound(repository, resource):
-            return known
-        stored = await self._adopt(repository, member, resource, held)
-        if stored is not None:
-            if resource.lists:
-                await self.registrar.note(repository, resource, stored, root)
-            return stored
-        absent = Superseded(member.role)
-        for plainly in (False, True) if member.also is not None else (False,):
-            try:
-                return await self._fetch(repository, root, resource, fact_of(member, plainly=plainly))
-            except Absent as error:
-                absent = Superseded(str(error))
-            except PolicyError:
-                return None
-            except BadContent as error:
-                raise Superseded(str(error)) from error
-        if not settled:
-            raise absent
-        return None
-
-    async def _adopt(self, repository: Repository, member: Member, resource: Resource, held: Entry) -> Entry | None:
-        """The member made of bytes that are here already; None where they are not."""
-        sha256 = member.digest.value if member.digest.algorithm == "sha256" else ""
-        blob = self._kit.catalog.find_blob(sha256) if sha256 else None
-        now: datetime = self._kit.clock.now()
-        entry = replace(
-            held,
-            key=resource.stored_key,
-            sha256=sha256,
-            validated_at=now,
-            failures=0,
-            next_check_at=None,
-            expired=False,
-        )
-        if blob is None or not self._documents.is_sound(entry):
-            return None
-        if held.sha256 != sha256:
-            headers = Headers(field for field in held.headers if field[0] not in _OF_BYTES)
-            entry = replace(entry, size_bytes=blob.size_bytes, headers=headers, stored_at=now, published=True)
-        entry = replace(entry, snapshot=resource.snapshot, aside_at=now if resource.edition else None)
-        await self._kit.catalog.put_stored(entry, blob, remember=False)
-        return entry
-
-    async def _fetch(self, repository: Repository, root: str, resource: Resource, fact: FileFact) -> Entry:
-        case = opened(self._kit.fetcher, repository, resource)
-        order = self.registrar.told(await self._orders.make(case.repository, case.resource, None, None), root)
-        # What is named is nothing without its root: not to be found here by another flight that began before.
-        flight, _ = self._flights.launch(replace(order, fact=fact, learn=None, seen=self._kit.clock.now()))
-        return await asyncio.shield(flight.stored)
-
-    async def _bring_loose(self, repository: Repository, member: Entry, number: int) -> Entry | None:
-        """One that no root names, as upstream has it now. None: the next generation has no such member."""
-        resource = self.annals.resource_at(repository, member.key)
-        if resource is None or resource.snapshot != member.snapshot:
-            return None
-        aside = replace(resource, edition=number)
-        now: datetime = self._kit.clock.now()
-        # What an attempt that failed has brought need not be brought again.
-        known = self._kit.catalog.find_entry(repository.name, aside.stored_key)
-        if known is None or known.gone_at is not None:
-            known = replace(member, key=aside.stored_key)
-        try:
-            case = opened(self._kit.fetcher, repository, resource)
-            order = await self._orders.make(case.repository, aside, replace(known, aside_at=now, failures=0), None)
-            # Only what this attempt brings, or asks about, counts.
-            flight, _ = self._flights.launch(replace(self.registrar.told(order), seen=now))
-            return await asyncio.shield(flight.stored)
-        except (Absent, PolicyError):
-            return None
-
-    # --- publishing it ----------------------------------------------------------------------------------------------
+    # --- publishing ---------------------------------------------------------------------------------------------------
 
     async def publish(
         self, order: Order, entry: Entry, blob: Blob, members: Sequence[Entry], roster: Roster | None
@@ -205,34 +66,27 @@ class Generations:
             sha256=entry.sha256,
             published_at=self._kit.clock.now(),
         )
+        before = await self.annals.roster(order.repository.plain, entry.key, generation.number - 1) if current else None
         await self._kit.catalog.publish(generation, entry, blob, members)
         if roster is not None:
             await self.registrar.name(order.repository.plain, entry, roster)
+        if roster is not None and before is not None:
+            await self._set_aside(order.repository.plain, before, roster)
+
+    async def _set_aside(self, repository: Repository, before: Roster, roster: Roster) -> None:
+        """What has a name of its own in each generation goes with the one that it was named by."""
+        now: datetime = self._kit.clock.now()
+        for count, member in enumerate(before.by_role.values()):
+            if count % LOOKED_UP_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if member.resource.kind is Kind.ARTIFACT and member.resource.key not in roster.by_key:
+                entry = self._documents.find_entry(repository, member.resource)
+                if entry is not None and entry.gone_at is None and entry.aside_at is None:
+                    await self._kit.catalog.put_entry(replace(entry, aside_at=now))
 
     async def put_root(self, entry: Entry, blob: Blob) -> None:
         """The root once more, as it was."""
         await self._kit.catalog.put_stored(entry, blob, remember=False)
-
-
-def _is_named(key: str, before: Roster | None, roster: Roster) -> bool:
-    return key in roster.by_key or (before is not None and key in before.by_key)
-
-
-def _sound(found: Sequence[Entry | BaseException | None], subject: str) -> list[Entry]:
-    """Those that came. Raises what is wrong with the others."""
-    superseded = next((one for one in found if isinstance(one, Superseded)), None)
-    if superseded is not None:
-        raise superseded
-    for one in found:
-        if isinstance(one, EntrepotError) and not isinstance(one, StoreFailure):
-            # Not as it is: what is wrong with a member says nothing of the root.
-            reason = f"not published without its members: {one}"
-            wait = one.retry_after
-            busy = UpstreamBusy(subject, wait, reason) if wait is not None else None
-            raise (busy or UpstreamFailure(f"{subject}: {reason}")) from one
-        if isinstance(one, BaseException):
-            raise one
-    return [one for one in found if isinstance(one, Entry)]
 
 
 class _Renewal:
@@ -256,7 +110,7 @@ class _Renewal:
             )
             self._attempts += 1
             settled = self._attempts > OVERTAKINGS
-            brought = await self._generations.bring(plain, root, number, self._roster, settled=settled)
+            brought = await self._generations.bringing.bring(plain, root, number, self._roster, settled=settled)
             self._members = brought.members
             if brought.unproven:
                 self._awaited = blob.sha256

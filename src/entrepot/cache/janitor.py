@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 
 from entrepot.cache.counters import Counters
+from entrepot.cache.lookup import name_of
 from entrepot.cache.order import Kit
 from entrepot.cache.repository import Repository
 from entrepot.cache.snapshots import kept_seconds
 from entrepot.cache.soundness import hash_of
 from entrepot.contracts.board import Generation
+from entrepot.contracts.listings import Listed
 from entrepot.errors import StoreFailure
 
 EVICT_BATCH = 200
@@ -85,10 +87,17 @@ class Janitor:
         for name, repository in self._repositories.items():
             if (seconds := kept_seconds(repository.gate.cooldown)) > 0:
                 kept[name] = before - timedelta(seconds=seconds) if seconds < inf else EPOCH
-        await self._kit.listings.delete_aside(before, kept)
+        for listed in await self._kit.listings.delete_aside(before, kept):
+            await self._forget_facts(listed)
         for sha256 in set(await self._kit.catalog.delete_aside(before, kept)):
             if not await asyncio.to_thread(self._kit.catalog.is_used, sha256):
                 await self.remove(sha256)
+
+    async def _forget_facts(self, listed: Listed) -> None:
+        repository = self._repositories.get(listed.repository)
+        derived = self._kit.catalog.find_derived(name_of(repository, listed)) if repository is not None else None
+        if derived is not None:
+            await self.remove(derived.sha256)
 
     async def remove(self, sha256: str) -> None:
         """First unknown, then unlinked: no new reader is sent to a file that is about to go."""

@@ -17,7 +17,7 @@ from entrepot.cache.turns import Turns
 from entrepot.contracts.blobs import OpenBlob
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.contracts.listings import Listed, Listings
-from entrepot.errors import EntrepotError, StoreFailure
+from entrepot.errors import EntrepotError, StoreFailure, UnreadableIndex
 from entrepot.model.release import Document
 
 _log = logging.getLogger("entrepot")
@@ -29,6 +29,12 @@ class Named:
 
     listed: Listed
     fact: FileFact
+
+
+def name_of(repository: Repository, listed: Listed) -> str:
+    """Under which its facts are kept."""
+    ecosystem = repository.ecosystem
+    return f"listed {repository.name} {ecosystem.name}.{ecosystem.revision} {listed.sha256} {listed.key}"
 
 
 class Lookup:
@@ -81,8 +87,7 @@ class Lookup:
 
     async def _file(self, repository: Repository, listed: Listed) -> OpenBlob | None:
         """The facts of a listing; None where its bytes are gone, or cannot be read."""
-        ecosystem = repository.ecosystem
-        name = f"listed {repository.name} {ecosystem.name}.{ecosystem.revision} {listed.sha256} {listed.key}"
+        name = name_of(repository, listed)
         async with self._turns.of(name):
             file = self._find(name)
             if file is None and await self._make(name, repository, listed):
@@ -161,7 +166,12 @@ class ListJob:
 
 
 def _write(path: str, subject: str, ecosystem: Ecosystem, document: Document) -> Written:
-    return write(path, guarded(_encoded, subject, ecosystem, document))
+    try:
+        return write(path, guarded(_encoded, subject, ecosystem, document))
+    except UnreadableIndex as error:
+        # It would not be another time: whoever asks for a file must not wait for it again.
+        _log.warning("%s names nothing: %s", subject, error)
+        return write(path, encode_facts(()))
 
 
 def _encoded(ecosystem: Ecosystem, document: Document) -> bytes:

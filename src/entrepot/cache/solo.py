@@ -67,7 +67,7 @@ class SoloListings:
     """In memory, for as long as the process lives."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], Listed] = {}
+        self._known: dict[tuple[str, str, str], Listed] = {}
 
     def of(self, repository: str) -> list[Listed]:
         found = [one for one in self._known.values() if one.repository == repository]
@@ -78,11 +78,11 @@ class SoloListings:
             same_place = (one.repository, one.key, one.root) == (listed.repository, listed.key, "")
             if same_place and not listed.root and one.sha256 != listed.sha256 and one.aside_at is None:
                 self._known[name] = replace(one, aside_at=listed.had_at)
-        known = self._known.get((listed.repository, listed.sha256))
+        known = self._known.get((listed.repository, listed.sha256, listed.key))
         if known is not None:
             had_at = min(known.had_at, listed.had_at)
             listed = replace(known, had_at=had_at, aside_at=None, root=listed.root or known.root)
-        self._known[listed.repository, listed.sha256] = listed
+        self._known[listed.repository, listed.sha256, listed.key] = listed
 
     async def name(self, repository: str, root: str, digests: Collection[str], at: datetime) -> None:
         for name, one in self._known.items():
@@ -90,7 +90,12 @@ class SoloListings:
                 aside = None if one.sha256 in digests else one.aside_at or at
                 self._known[name] = replace(one, aside_at=aside)
 
-    async def delete_aside(self, before: datetime, kept: Mapping[str, datetime]) -> None:
-        for name, one in list(self._known.items()):
-            if one.aside_at is not None and one.aside_at < kept.get(one.repository, before):
-                del self._known[name]
+    async def delete_aside(self, before: datetime, kept: Mapping[str, datetime]) -> list[Listed]:
+        gone = {
+            name: one
+            for name, one in self._known.items()
+            if one.aside_at is not None and one.aside_at < kept.get(one.repository, before)
+        }
+        for name in gone:
+            del self._known[name]
+        return list(gone.values())

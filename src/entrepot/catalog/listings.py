@@ -27,15 +27,18 @@ _REPLACE = (
 _PUT = (
     f"INSERT INTO listings ({_COLUMNS})"
     " VALUES (:repository, :sha256, :key, :root, :url, :base, :content_type, :had_at, :aside_at)"
-    " ON CONFLICT (repository, sha256) DO UPDATE SET had_at = min(listings.had_at, excluded.had_at), aside_at = NULL,"
+    " ON CONFLICT (repository, sha256, key) DO UPDATE SET had_at = min(listings.had_at, excluded.had_at), aside_at = NULL,"
     " root = CASE WHEN excluded.root <> '' THEN excluded.root ELSE listings.root END"
 )
 _OF_ROOT = "repository = :repository AND root = :root"
 _NAMED = "lower(hex(sha256)) IN (SELECT value FROM json_each(:digests))"
 _SET_ASIDE = f"UPDATE listings SET aside_at = :at WHERE {_OF_ROOT} AND aside_at IS NULL AND NOT {_NAMED}"
 _TAKE_BACK = f"UPDATE listings SET aside_at = NULL WHERE {_OF_ROOT} AND aside_at IS NOT NULL AND {_NAMED}"
-_DELETE = "DELETE FROM listings WHERE aside_at < ?1 AND repository NOT IN (SELECT value FROM json_each(?2))"
-_DELETE_IN = "DELETE FROM listings WHERE aside_at < ? AND repository = ?"
+_DELETE = (
+    "DELETE FROM listings WHERE aside_at < ?1 AND repository NOT IN (SELECT value FROM json_each(?2))"
+    f" RETURNING {_COLUMNS}"
+)
+_DELETE_IN = f"DELETE FROM listings WHERE aside_at < ? AND repository = ? RETURNING {_COLUMNS}"
 
 
 class SqliteListings:
@@ -71,11 +74,11 @@ class SqliteListings:
         }
         await self._catalog.write((_SET_ASIDE, values), (_TAKE_BACK, values))
 
-    async def delete_aside(self, before: datetime, kept: Mapping[str, datetime]) -> None:
+    async def delete_aside(self, before: datetime, kept: Mapping[str, datetime]) -> list[Listed]:
         others = microseconds_of(before), msgspec.json.encode([*kept]).decode()
         statements: list[Statement] = [(_DELETE, others)]
         statements += [(_DELETE_IN, (microseconds_of(moment), name)) for name, moment in kept.items()]
-        await self._catalog.write(*statements)
+        return [_listed_of(row) for row in await self._catalog.write(*statements)]
 
 
 def _listed_of(row: Row) -> Listed:

@@ -124,14 +124,13 @@ _CLEAR_FOR_MEMBERS = (
     f"DELETE FROM entries WHERE repository = ?1 AND key IN (SELECT key || ?3 FROM entries WHERE {_CURRENT_MEMBERS})"
 )
 _SET_MEMBERS_ASIDE = f"UPDATE entries SET key = key || ?3, aside_at = ?4 WHERE {_CURRENT_MEMBERS}"
+_UNPINNED = "NOT EXISTS (SELECT 1 FROM pins WHERE pins.repository = entries.repository AND pins.key = entries.key)"
 _DELETE_ASIDE = (
-    "DELETE FROM entries WHERE aside_at < ?1 AND repository NOT IN (SELECT value FROM json_each(?2)) RETURNING sha256"
+    "DELETE FROM entries WHERE aside_at < ?1 AND repository NOT IN (SELECT value FROM json_each(?2))"
+    f" AND {_UNPINNED} RETURNING sha256"
 )
-_DELETE_ASIDE_IN = "DELETE FROM entries WHERE aside_at < ? AND repository = ? RETURNING sha256"
-_LOOSE_ABSENCES = (
-    "sha256 = x'' AND NOT EXISTS"
-    " (SELECT 1 FROM pins WHERE pins.repository = entries.repository AND pins.key = entries.key)"
-)
+_DELETE_ASIDE_IN = f"DELETE FROM entries WHERE aside_at < ? AND repository = ? AND {_UNPINNED} RETURNING sha256"
+_LOOSE_ABSENCES = f"sha256 = x'' AND {_UNPINNED}"
 _DELETE_ABSENCES = (
     f"DELETE FROM entries WHERE {_LOOSE_ABSENCES} AND gone_at < max(?2, coalesce("
     f"(SELECT gone_at FROM entries WHERE {_LOOSE_ABSENCES} ORDER BY gone_at DESC LIMIT 1 OFFSET ?1 - 1), 0))"

@@ -78,7 +78,7 @@ def _judge(client: Client, repository: str, pointer: Pointer | None, ourselves: 
         return note(client.name, f"goes past us, to {where}", _advice(setup))
     first, _, rest = urlsplit(pointer.address).path.strip("/").partition("/")
     name = rest.partition("/")[0] if first.startswith("~") else first
-    if name not in ourselves.repositories:
+    if name and name not in ourselves.repositories:
         return problem(client.name, f"leads to {where}, where there is no repository {name!r}", _advice(setup))
     if not _answers_at(pointer.address):
         return problem(client.name, f"leads to {where}, where nobody answers", "start the server: entrepot serve")

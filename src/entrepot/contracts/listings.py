@@ -12,9 +12,9 @@ class Listed:
 
     repository: str
     sha256: str
-    """Of its bytes: what two places have is one."""
+    """Of its bytes. The same bytes in two places may name other files: each place counts."""
     key: str
-    """Of a resource that it was stored for."""
+    """Of the resource that it was stored for."""
     root: str
     """The key of the root of its group; empty for one that is in none."""
     url: str
@@ -40,5 +40,6 @@ class Listings(Protocol):
     async def name(self, repository: str, root: str, digests: Collection[str], at: datetime) -> None:
         """Its root names these documents now: the others of this root are set aside."""
 
-    async def delete_aside(self, before: datetime, kept: Mapping[str, datetime]) -> None:
-        """Those that were set aside before a time, which for the repositories in `kept` is the one told there."""
+    async def delete_aside(self, before: datetime, kept: Mapping[str, datetime]) -> list[Listed]:
+        """Those that were set aside before a time, which for the repositories in `kept` is the one told there; what was
+        deleted."""

@@ -11,21 +11,22 @@ _DEB822 = re.compile(r"^URIs:[ \t]*(?P<url>\S+)", re.MULTILINE | re.IGNORECASE)
 
 
 def read_sources(text: str) -> str | None:
-    """The server of the first archive that a `sources.list` or `*.sources` names: other archives are at other paths of
-    the same server. Credentials are left out."""
+    """The first archive that a `sources.list` or `*.sources` names, without credentials. One right below a server's root
+    (`/debian`) is taken for one of several of that server."""
     for found in (*_ONE_LINE.finditer(text), *_DEB822.finditer(text)):
         try:
             parts = urlsplit(found["url"])
         except ValueError:
             continue
         if parts.scheme in ("http", "https") and parts.hostname:
-            return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "/", "", ""))
+            path = parts.path if parts.path.strip("/").count("/") else "/"
+            return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, "", ""))
     return None
 
 
 _SOURCES = tuple(
     FoundAt(path=f"/etc/apt/{name}", read=read_sources)
-    for name in ("sources.list", "sources.list.d/debian.sources", "sources.list.d/ubuntu.sources")
+    for name in ("sources.list", "sources.list.d/*.sources", "sources.list.d/*.list")
 )
 
 CLIENTS = (
