@@ -69,3 +69,14 @@ def test_a_reservation_is_a_glob_or_a_package_url(text: str, pattern: str) -> No
 def test_a_reservation_of_nothing_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"repositories\.npm\.reserved"):
         parse_reservation(text, ("npm",), "repositories.npm.reserved")
+
+
+@pytest.mark.parametrize("pattern", ["org.acme:*", "org.acme/*", "org.acme*", "org.acme", "ORG.ACME:*"])
+def test_a_group_is_reserved_with_all_its_packages_and_its_own_folder(pattern: str) -> None:
+    named = {name for name in ("org.acme:tool", "org:acme", "org.other:tool", "org:other") if is_named(name, pattern)}
+    assert named == {"org:acme", "org.acme:tool"}
+
+
+def test_one_package_of_a_group_is_reserved_alone() -> None:
+    names = ("org.acme:tool", "org.acme:tools", "org:acme")
+    assert [name for name in names if is_named(name, "org.acme:tool")] == ["org.acme:tool"]

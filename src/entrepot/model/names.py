@@ -36,8 +36,14 @@ class ReservedNames:
 def is_named(package: str, pattern: str) -> bool:
     """Whether a shell glob names a package, or a folder or scope that it lies in. Rather one too many than one too
     few: case makes no difference, `*` also crosses slashes, and dashes, dots and underscores are alike in patterns,
-    because some registries take them for one."""
-    return bool(_expression_of(pattern).match(package.lower()))
+    because some registries take them for one. Where a colon stands between group and name (Maven), a slash in the
+    pattern means it, too; and the folder that a group is may be asked for like a package in the group above."""
+    name = package.lower()
+    if ":" not in name:
+        return bool(_expression_of(pattern).match(name))
+    flat = pattern.replace(":", ".").replace("/", ".")
+    known = (pattern, flat, f"{flat}.*", flat.removesuffix(".*"))
+    return any(_expression_of(one).match(spelling) for one in known for spelling in (name, name.replace(":", ".")))
 
 
 @lru_cache(maxsize=4096)
