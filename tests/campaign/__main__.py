@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 NAMES = (
     *("upstream", "herd", "resets", "crash", "local", "slow", "catalog_size", "many_rules", "tree"),
-    *("apt_generations", "dnf_generations", "mirror_many"),
+    *("apt_generations", "dnf_generations", "mirror_many", "image"),
 )
 
 

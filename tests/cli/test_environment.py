@@ -41,6 +41,28 @@ def test_of_two_repositories_with_the_same_clients_the_first_has_them(tmp_path: 
     assert "/~abc/one " in Path(environment["FILED_CONFIG"]).read_text()
 
 
+def test_a_file_that_names_hosts_has_those_of_all_repositories(tmp_path: Path) -> None:
+    text = "{host} = {registry} {insecure}\n"
+    file = ConfigFile(variable="HOSTS_CONFIG", name="hosts.conf", content="# by Entrepot\n", per_host=text)
+    clients = dict.fromkeys(("one", "none", "other"), (Client(name="hosts", command="hosts", files=(file,)),))
+    hosts = {"one": ["a.example", "b.example"], "other": ["c.example"]}
+    found = environment_of(
+        {}, clients, lambda name: f"http://127.0.0.1:4711/~abc/{name}", tmp_path, lambda name: hosts.get(name, [])
+    )
+    assert Path(found["HOSTS_CONFIG"]).read_text().splitlines() == [
+        "# by Entrepot",
+        "a.example = 127.0.0.1:4711/session-abc/one true",
+        "b.example = 127.0.0.1:4711/session-abc/one true",
+        "c.example = 127.0.0.1:4711/session-abc/other true",
+    ]
+
+
+def test_no_file_names_hosts_where_nothing_stands_for_any(tmp_path: Path) -> None:
+    file = ConfigFile(variable="HOSTS_CONFIG", name="hosts.conf", content="", per_host="{host}")
+    clients = {"one": (Client(name="hosts", command="hosts", files=(file,)),)}
+    assert "HOSTS_CONFIG" not in environment_of({}, clients, lambda name: f"http://x/{name}", tmp_path)
+
+
 def test_everything_else_stays(tmp_path: Path) -> None:
     own = {"HOME": "/home/me", "PLAIN_EXTRA": "https://more.example/", "PLAIN_INDEX": "https://before.example/"}
     environment = made(own, tmp_path, "one")

@@ -72,7 +72,7 @@ class _Builder:
                     if done.anchor:
                         self.anchors[done.anchor] = done.value, self.nodes - done.began
                 case yaml.AliasEvent():
-                    value, size = self.anchors.get(event.anchor, (None, 0))
+                    value, size = self.anchors.get(event.anchor or "", (None, 0))
                     self._add(value, size)
                 case yaml.DocumentEndEvent():
                     break
