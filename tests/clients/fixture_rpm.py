@@ -85,8 +85,8 @@ class Tree:
         }
 
     def named(self, kind: str) -> str:
-        """The path from the server's root of the one file whose name has this in it, before a dot."""
-        (path,) = [path for path in self.files if f"{kind}." in path]
+        """The path from the server's root of the one file whose name ends in this, or has it before a dot."""
+        (path,) = [path for path in self.files if path.endswith(kind) or f"{kind}." in path]
         return path
 
 

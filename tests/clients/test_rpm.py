@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from tests.clients.fixture_apt import new_signer
 from tests.clients.fixture_rpm import Files, Tree, rpm_repository
 from tests.clients.registry import Registry
 from tests.clients.room import ClientFailed, Room, missing
@@ -205,7 +206,10 @@ def test_dnf_goes_by_metalink_and_mirrorlist_to_us_alone(market: Market) -> None
 @as_root
 def test_mir_01_a_mirrored_package_installs_without_upstream(stack: ExitStack, tmp_path: Path, stock: Tree) -> None:
     market = open_market(stack, tmp_path, stock, 'paths = ["fedora/40/os"]')
-    order = ("pkg:rpm/fedora/hello@1.1-1?arch=noarch", "--dependencies", "runtime")
+    listed = tmp_path / "rpm-packages.txt"
+    listed.write_text("alone.noarch\n")
+    purl = "pkg:rpm/fedora/hello@1.1-1?arch=noarch"
+    order = (purl, "--lockfile", str(listed), "--dependencies", "runtime")
     market.served.entrepot("mirror", *order)
     market.registry.forget()
     again = market.served.entrepot("mirror", *order)
@@ -217,10 +221,10 @@ def test_mir_01_a_mirrored_package_installs_without_upstream(stack: ExitStack, t
     market.served.reconfigure(lambda config: config.replace("upstreams =", 'network = "offline"\nupstreams ='))
     market.served.start()
     room = market.room()
-    market.dnf(room, "install", "hello")
-    assert market.installed(room) == BROUGHT
+    market.dnf(room, "install", "hello", "alone")
+    assert market.installed(room) == BROUGHT | {"alone-1-1.noarch.rpm"}
     assert market.get("/fedora/40/os/repodata/repomd.xml.asc").status == 404
-    assert market.get("/fedora/40/os/Packages/alone-1-1.noarch.rpm").status == 504
+    assert market.get("/fedora/40/os/Packages/hello-1.0-1.noarch.rpm").status == 504
 
 
 @with_dnf
@@ -258,6 +262,43 @@ def test_a_client_in_the_middle_of_an_update_gets_the_rest_of_what_it_began(aski
     room = asking.room()
     asking.dnf(room, "install", "alone")
     assert asking.installed(room) == {"alone-2-1.noarch.rpm"}
+
+
+@with_dnf
+@as_root
+@pytest.mark.skipif(bool(missing("gpg")), reason=missing("gpg") or "-")
+def test_dnf_believes_the_signature_of_each_generation(asking: Market) -> None:
+    """Root and signature are two files: one of another generation would be a bad signature."""
+    with new_signer() as signer:
+        signer.gpg("--armor", "--output", str(asking.directory / "key.asc"), "--export")
+        room = asking.room()
+        place = f"baseurl={asking.url}{asking.tree.prefix}\nrepo_gpgcheck=1\ngpgkey=file://{asking.directory}/key.asc"
+        for version in ("2", "3"):
+            asking.tree.publish("alone", version)
+            asking.tree.index()
+            root = asking.tree.root / "repodata/repomd.xml"
+            signer.sign("--detach-sign", root, root.with_name("repomd.xml.asc"))
+            asking.show()
+            asking.dnf(room, "--refresh", "install", f"alone-{version}", place=place)
+            assert asking.installed(room) == {f"alone-{version}-1.noarch.rpm"}
+
+
+def test_parts_of_zchunk_files_are_served(market: Market) -> None:
+    """Clients that read them ask for several ranges at once, and take the whole file as an answer."""
+    package = market.tree.publish("chunked", "1")
+    market.tree.index("--zck")
+    market.show()
+    path = market.tree.named("primary.xml.zck")
+    body = market.tree.files[path][1]
+    market.root()
+    several, one = (
+        market.served.get(f"/rpm{path}", [("range", ranges)]) for ranges in ("bytes=0-10,40-50", "bytes=0-99")
+    )
+    assert (several.status, several.body) == (200, body)
+    assert (one.status, one.body) == (206, body[:100])
+    # What it names is checked: nobody read another list.
+    market.registry.instead = {package: _flipped(market.tree.files[package][1])}
+    assert not market.get(package).is_whole
 
 
 # --- what is wrong upstream -------------------------------------------------------------------------------------------

@@ -190,3 +190,11 @@ def test_ecosystems_without_such_an_option_get_none(here: Here) -> None:
 def test_a_listener_on_all_addresses_is_known_by_its_loopback_names() -> None:
     addresses = own_addresses(Server(listen="0.0.0.0:8080", open=True))
     assert {("127.0.0.1", 8080), ("localhost", 8080), ("::1", 8080)} <= addresses
+
+
+def test_all_files_of_a_folder_are_looked_into_in_order(here: Here) -> None:
+    for name in ("b.repo", "a.repo", "c.txt"):
+        (here.home / name).write_text(name)
+    machine = Machine(environment=here.environment, directory=here.work)
+    assert [text for _, text in machine.files(f"{here.home}/*.repo")] == ["a.repo", "b.repo"]
+    assert list(machine.files(f"{here.home}/none/*.repo")) == []

@@ -91,6 +91,12 @@ def test_a_package_is_told_by_the_name_of_its_file(name: str, about: str, versio
     assert (found.about, found.version, found.listed_anywhere, found.must_be_listed) == (about, version, True, False)
 
 
+def test_a_package_that_nothing_names_is_refused_where_the_repository_says_so() -> None:
+    refuses: dict[str, object] = {"unlisted": "refuse"}
+    assert route("Packages/hello-1.0-1.src.rpm", options=refuses).must_be_listed
+    assert not route("repodata/repomd.xml", options=refuses).must_be_listed
+
+
 def test_who_counts_people_asks_for_the_same_thing() -> None:
     plain = route("metalink", "repo=fedora-40&arch=x86_64")
     assert route("metalink", "countme=3&repo=fedora-40&arch=x86_64").stored_key == plain.stored_key
@@ -309,6 +315,7 @@ def test_a_list_that_names_nothing_of_this_upstream_is_never_shown_as_it_is(body
         ({"mirrors": ["("]}, "mirrors"),
         ({"mirrors": ["https://.*"]}, "group of the name path"),
         ({"vendor": 1}, "vendor"),
+        ({"unlisted": "perhaps"}, "unlisted"),
     ],
 )
 def test_a_mistake_in_an_option_is_told(options: dict[str, object], complaint: str) -> None:

@@ -7,9 +7,10 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from entrepot.contracts.ecosystem import Ecosystem
+from entrepot.contracts.ecosystem import Ecosystem, LockText
 from entrepot.ecosystems.rpm import Rpm
-from entrepot.errors import Absent, BadRequest, DigestMismatch
+from entrepot.ecosystems.rpm_lists import read_package_list
+from entrepot.errors import Absent, BadRequest, DigestMismatch, UnreadableLock
 from entrepot.model.digest import Digest
 from entrepot.model.purl import parse_purl
 from entrepot.model.selection import Depth, Extent, Selection
@@ -119,6 +120,7 @@ def chosen(text: str, stock: Mapping[str, bytes] = STOCK, options: dict[str, obj
 def closure_samples() -> Iterator[tuple[Ecosystem, Selection, Mapping[str, bytes]]]:
     yield Rpm(), order("pkg:rpm/fedora/app@1.0-1?arch=x86_64"), STOCK
     yield Rpm(), order("pkg:rpm/fedora/app", extent=DEEP), STOCK
+    yield Rpm(), order("pkg:rpm/app", parts=("app", "libx")), STOCK
 
 
 # --- which packages ---------------------------------------------------------------------------------------------------
@@ -182,6 +184,39 @@ def test_files_are_told_by_their_names() -> None:
 def test_comparisons_that_cannot_be_read_are_refused() -> None:
     with pytest.raises(BadRequest):
         chosen("pkg:rpm/app@%3E%3D")
+
+
+def listed(text: str, extent: Extent | None = None) -> list[Selection]:
+    found = read_package_list(LockText(name="rpm-packages.txt", body=text.encode(), extent=extent or Extent()))
+    return [one for one in found if isinstance(one, Selection)]
+
+
+def test_a_list_of_packages_is_one_selection() -> None:
+    text = "# mine\napp-1.0-1.x86_64\nlibx.x86_64\n\napp-2:0.9-3 # old\nnice\ngpg-pubkey-a15b79cc-63d04c2c\n"
+    (selection,) = listed(text)
+    closed = close(Rpm(), selection, STOCK)
+    assert packages(closed) == ["app-0.9-3.x86_64", "app-1.0-1.x86_64", "libx-3-1.x86_64", "nice-1-1.noarch"]
+    assert closed.read == ["repodata/repomd.xml", next(key for key in STOCK if "primary.xml" in key)]
+    (deeper,) = listed("tools\napp-1.0-1.aarch64", DEEP)
+    assert packages(close(Rpm(), deeper, STOCK)) == ["app-1.0-1.aarch64", "tools-1-1.noarch"]
+
+
+def test_what_a_list_names_in_vain_is_told_by_name() -> None:
+    (selection,) = listed("nice\nnobody-1-1\napp-7\n")
+    with pytest.raises(Absent, match="nobody-1-1, app-7 in the metadata"):
+        close(Rpm(), selection, STOCK)
+
+
+@pytest.mark.parametrize("text", ["a b", "-x", "/usr/bin/x", "a\nb(c)"])
+def test_a_line_that_is_no_package_is_told_with_its_number(text: str) -> None:
+    with pytest.raises(UnreadableLock, match=rf"rpm-packages.txt:{text.count(chr(10)) + 1}: "):
+        listed(text)
+
+
+def test_a_list_that_is_no_text_or_names_nothing() -> None:
+    assert listed("# nothing\n") == []
+    with pytest.raises(UnreadableLock, match="UTF-8"):
+        list(read_package_list(LockText(name="rpm-packages", body=b"\xff", extent=Extent())))
 
 
 # --- which repositories -----------------------------------------------------------------------------------------------

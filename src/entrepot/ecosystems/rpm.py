@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from entrepot.contracts.closure import Closure
-from entrepot.contracts.ecosystem import Client, Ecosystem, Limits, Member, View
+from entrepot.contracts.ecosystem import Client, Ecosystem, Limits, Lockfile, Member, View
 from entrepot.ecosystems.rpm_clients import CLIENTS
 from entrepot.ecosystems.rpm_closure import close, purl_of, select
+from entrepot.ecosystems.rpm_lists import read_package_list
 from entrepot.ecosystems.rpm_mirrors import read_patterns, render_mirrors
 from entrepot.ecosystems.rpm_primary import Package, check_places, read_deltas, read_packages
 from entrepot.ecosystems.rpm_repomd import base_of, read_repomd
@@ -38,12 +40,16 @@ class Rpm(Ecosystem):
     versions: ClassVar[VersionOrder] = RPM
     limits: ClassVar[Limits] = Limits(parsed_index_bytes=1 << 30)
     clients: ClassVar[tuple[Client, ...]] = CLIENTS
+    lockfiles: ClassVar[tuple[Lockfile, ...]] = (
+        Lockfile(name="rpm-packages*", remedy="It names no address.", read=read_package_list),
+    )
     absolute_links: ClassVar[bool] = True
     option_names: ClassVar[Mapping[str, str]] = {
         "paths": "List of the repositories below the upstream, by the path above their repodata folder: those in which "
         "`entrepot mirror` looks for packages. Without it, the upstream itself is the repository.",
         "mirrors": "List of expressions that match the addresses of mirrors in metalinks and mirror lists; the group "
         "`path` is what of it is below this repository.",
+        "unlisted": 'Package files that no stored metadata names: "allow" (they are kept as they came first) or "refuse".',
         "vendor": 'Who distributes the packages, as package URLs tell it: "fedora", "opensuse".',
     }
 
@@ -55,6 +61,10 @@ class Rpm(Ecosystem):
         if not isinstance(vendor, str):
             raise ConfigError(f'rpm: vendor = {vendor!r} is no text; write it like "fedora"')
         self._vendor = vendor
+        unlisted = self.options.get("unlisted", "allow")
+        if unlisted not in ("allow", "refuse"):
+            raise ConfigError(f'rpm: unlisted = {unlisted!r}; write "allow" or "refuse"')
+        self._must_be_listed = unlisted == "refuse"
 
     def names_our_address(self, form: str) -> bool:
         return form == MIRRORS
@@ -73,7 +83,9 @@ class Rpm(Ecosystem):
         query = "&".join(part for part in request.query.split("&") if part.partition("=")[0] != _COUNTED)
         if not _QUERY.match(query):
             raise BadRequest("a query may only hold visible ASCII")
-        return resource_at([decode_segment(raw) for raw in request.path.split("/")], query)
+        resource = resource_at([decode_segment(raw) for raw in request.path.split("/")], query)
+        refuses = self._must_be_listed and resource.listed_anywhere
+        return replace(resource, must_be_listed=True) if refuses else resource
 
     def members(self, root: Document) -> Iterator[Member]:
         base, roles = base_of(root.place), dict[str, int]()

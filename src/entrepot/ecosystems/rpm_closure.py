@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from entrepot.contracts.closure import Closure, Need, Reading, Skipped
+from entrepot.ecosystems.rpm_lists import Specs
 from entrepot.ecosystems.rpm_primary import Package, read_packages
 from entrepot.ecosystems.rpm_repomd import FOLDER, ROOT, Named, read_repomd
 from entrepot.ecosystems.rpm_resources import resource_at
@@ -51,23 +52,18 @@ def close(paths: Sequence[str], selection: Selection) -> Closure:
     """`paths`: of the repositories below the upstream, decoded and without slashes at their ends."""
     deep = selection.extent.depth is not Depth.NONE
     told = dict(selection.qualifiers).get("path")
-    archs = _archs_of(selection)
-    found: list[Package] = []
+    wanted = _Wish(selection)
     shelf = Shelf()
     for path in paths if told is None else (told.strip("/"),):
         document = yield from _metadata([part for part in path.split("/") if part])
-        for package in read_packages(document.document, name="" if deep else selection.package, relations=deep):
-            if not package.key:
-                continue
-            if package.name == selection.package and (not archs or package.arch in archs):
-                found.append(package)
-            if deep:
+        only = "" if deep or selection.parts else selection.package
+        for package in read_packages(document.document, name=only, relations=deep):
+            if package.key:
+                wanted.look_at(package)
+            if package.key and deep:
                 shelf.add(package)
-    chosen = _chosen(found, selection)
-    if not deep:
-        yield from (_need_of(one, selection) for one in chosen)
-        return
-    for one in with_all_they_want(chosen, shelf, _archs_around(selection)):
+    chosen = wanted.chosen()
+    for one in with_all_they_want(chosen, shelf, _archs_around(selection)) if deep else chosen:
         if isinstance(one, Wanted):
             yield Skipped(
                 subject=f"{one.by.name} {one.by.version} requires {_text_of(one)}",
@@ -75,6 +71,30 @@ def close(paths: Sequence[str], selection: Selection) -> Closure:
             )
         else:
             yield _need_of(one, selection)
+    if wanted.specs.missing:
+        # What else the list names is held all the same.
+        raise Absent(f"{', '.join(wanted.specs.missing)} in the metadata of the repository")
+
+
+class _Wish:
+    """What a selection names, found among the packages of one repository after the other."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection, self._archs = selection, _archs_of(selection)
+        self._found: list[Package] = []
+        self.specs = Specs(selection.parts)
+
+    def look_at(self, package: Package) -> None:
+        if self._archs and package.arch not in self._archs:
+            return
+        if self._selection.parts:
+            self.specs.look_at(package)
+        elif package.name == self._selection.package:
+            self._found.append(package)
+
+    def chosen(self) -> list[Package]:
+        """Raises Absent, DigestMismatch, BadRequest."""
+        return self.specs.found if self._selection.parts else _chosen(self._found, self._selection)
 
 
 def _metadata(segments: list[str]) -> Steps[Reading]:
