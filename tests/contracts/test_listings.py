@@ -67,6 +67,15 @@ async def test_when_it_was_first_had_stays(listings: Listings) -> None:
     assert [(one.had_at, one.root) for one in listings.of("deb")] == [(NOON + HOUR, ROOT)]
 
 
+async def test_the_same_bytes_in_two_places_count_twice(listings: Listings) -> None:
+    for key in ("v3.20/main/APKINDEX.tar.gz", "latest-stable/main/APKINDEX.tar.gz"):
+        await listings.put(listed("a", key=key, root=key))
+    assert {one.key for one in listings.of("deb")} == {
+        "v3.20/main/APKINDEX.tar.gz",
+        "latest-stable/main/APKINDEX.tar.gz",
+    }
+
+
 async def test_what_a_root_names_no_more_is_set_aside_and_told_last(listings: Listings) -> None:
     await listings.put(listed("one", at=NOON + HOUR))
     await listings.put(listed("two"))

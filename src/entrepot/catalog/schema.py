@@ -182,7 +182,7 @@ listings = Table(
     metadata,
     Column("repository", Text, primary_key=True),
     Column("sha256", LargeBinary, primary_key=True),
-    Column("key", Text, nullable=False),
+    Column("key", Text, primary_key=True),
     Column("root", Text, nullable=False),  # the key of its group's root; empty for what is in none
     Column("url", Text, nullable=False),
     Column("base", Text, nullable=False),
