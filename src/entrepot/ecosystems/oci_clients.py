@@ -82,7 +82,7 @@ CLIENTS = (
         command="docker",
         found_at=(FoundAt(path="/etc/docker/daemon.json", read=read_daemon),),
         setup="# docker knows mirrors of the Docker Hub only, and no path: with `registry_mirror` in [server],\n"
-        '# /etc/docker/daemon.json: {{"registry-mirrors": ["http://SERVER:PORT"]}}\n'
+        '# in /etc/docker/daemon.json: "registry-mirrors": ["http://SERVER:PORT"]\n'
         "# or name it: docker pull {registry}/NAME:TAG   (the same as {url})",
     ),
     Client(

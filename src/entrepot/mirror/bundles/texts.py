@@ -38,8 +38,9 @@ def clients_text(repositories: Iterable[Repository], base_url: str = "") -> str:
         url = f"{base}/{repository.name}"
         for client in repository.ecosystem.clients:
             if client.setup:
-                lines = client.setup.replace("{url}", url).replace("{host}", host).splitlines()
-                parts.append("".join(f"    {line}\n" for line in (f"# {client.name}", *lines)))
+                lines = client.setup.replace("{url}", url).replace("{host}", host)
+                lines = lines.replace("{registry}", f"{host}/{repository.name}")
+                parts.append("".join(f"    {line}\n" for line in (f"# {client.name}", *lines.splitlines())))
         if not any(client.setup for client in repository.ecosystem.clients):
             parts.append(f"    {url}/\n")
     return "".join(parts)
