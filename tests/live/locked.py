@@ -228,11 +228,12 @@ class GoProject(Project):
         self.in_the_open(place, "go", "mod", "tidy")
 
     def bill(self, place: Path) -> str:
-        generator = "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@latest"
-        self.in_the_open(place, "go", "install", generator)
-        command = str(place.with_name("home-in-the-open") / "go" / "bin" / "cyclonedx-gomod")
-        self.in_the_open(place, command, "mod", "-json", "-output", BILL)
-        return "cyclonedx-gomod mod"
+        tools = place.with_name("tools")
+        options = (f"--registry={registry_of('npm')}", "--no-audit", "--no-fund", "--ignore-scripts")
+        self.in_the_open(place, "npm", "install", f"--prefix={tools}", *options, "@cyclonedx/cdxgen")
+        cdxgen = str(tools / "node_modules" / ".bin" / "cdxgen")
+        self.in_the_open(place, cdxgen, "-t", "go", "--no-install-deps", "-o", BILL, ".")
+        return "cdxgen -t go"
 
     def count(self, place: Path) -> int:
         """Modules whose contents or go.mod are pinned."""
