@@ -282,3 +282,8 @@ def test_no_lock_raises_anything_but_unreadable_lock(name: str, pieces: list[str
         read(name, "".join(pieces), "linux/amd64", "cp312")
     except UnreadableLock:
         return
+
+
+def test_a_key_of_very_many_parts_is_refused_before_it_takes_minutes() -> None:
+    with pytest.raises(UnreadableLock, match=r"line 2: .* more than 64 parts"):
+        read("uv.lock", "version = 1\n" + "a . 'b'." * 50_000 + "c = 1\n")

@@ -103,6 +103,8 @@ class Site:
     rules: MirrorRules = RULES
     max_bytes: int | None = None
     holder: str = "one"
+    helper: str = "/nonexistent"
+    """Would not find the ecosystems of tests: orders are read here."""
     pauses: list[float] = field(default_factory=list)
     """Seconds that were waited for before another attempt."""
 
@@ -113,8 +115,7 @@ class Site:
         self.kit = Kit(fetcher=self.fetcher, blobs=self.blobs, catalog=self.catalog, clock=self.clock, limits=Limits())
         self._make_engine()
         self.repositories = {"garden": self._repository()}
-        # The helper process would not find the ecosystems of tests: orders are read here.
-        self.scribe = Scribe(command=("/nonexistent",))
+        self.scribe = Scribe(command=(self.helper,))
         self.mirror = make_mirror(
             MirrorParts(
                 data=self.directory,

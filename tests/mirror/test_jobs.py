@@ -289,3 +289,13 @@ async def test_what_killed_processes_left_in_the_directory_is_removed_after_a_da
     await until(lambda: [path.name for path in (directory / "mirror").iterdir()] == [job.id])
     working.cancel()
     await asyncio.wait({working})
+
+
+async def test_what_helpers_end_over_fails_its_job_and_is_not_read_by_the_server(site: Site) -> None:
+    site.publish("a", a_1=b"one")
+    bill = json.dumps({"bomFormat": "CycloneDX", "components": [{"name": "a", "purl": "pkg:garden/a@a.1"}]})
+    away = site.beside(helper="true")
+    job = await away.run(papers=site.bill(bill.encode() + b" " * 100_000))
+    await away.close()
+    assert (job.state, job.counts.total) == (JobState.FAILED, 0)
+    assert job.problem.startswith("bom.json: reading takes too long, or too much memory")

@@ -26,6 +26,10 @@ class Unable(Exception):
     """Not to be done by another process: whoever asked does it himself."""
 
 
+class Overwhelmed(Unable):
+    """Other processes ended over it, or did not end: whoever does it himself may fare no better."""
+
+
 class Job(Protocol[T_co]):
     """Picklable, and so is what it returns."""
 

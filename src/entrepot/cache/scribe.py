@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TypeVar, cast
 
-from entrepot.cache.jobs import Failure, Job, Unable
+from entrepot.cache.jobs import Failure, Job, Overwhelmed, Unable
 
 COMMAND = (sys.executable, "-P", "-m", "entrepot.cache.scribe_main")
 NICENESS = 10
@@ -52,7 +52,7 @@ class Scribe:
             if answer is not None:
                 return cast(_T, _result_of(answer))
             _log.warning("the helper that reads big documents ended in the middle of its work")
-        raise Unable("two helpers in a row ended")
+        raise Overwhelmed("two helpers in a row ended")
 
     async def _current(self) -> "_Helper":
         async with self._starting:

@@ -13,6 +13,7 @@ import msgspec
 from entrepot.contracts.closure import Skipped
 from entrepot.contracts.ecosystem import LockText
 from entrepot.ecosystems.cargo_names import is_crate, is_version
+from entrepot.ecosystems.toml import load_toml
 from entrepot.errors import UnreadableLock
 from entrepot.model.digest import Digest, parse_hex
 from entrepot.model.selection import Depth, Selection
@@ -82,7 +83,7 @@ def _digests(lock: LockText, number: int, one: _Package, content: _Lock) -> tupl
 def _load(lock: LockText) -> _Lock:
     try:
         # The standard parser tells the line.
-        content = tomllib.loads(lock.body.decode())
+        content = load_toml(lock.body.decode())
         return msgspec.convert(content, _Lock)
     except UnicodeDecodeError as error:
         line = lock.body.count(b"\n", 0, error.start) + 1

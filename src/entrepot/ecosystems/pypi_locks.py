@@ -1,7 +1,6 @@
 """What the lock files of uv, Poetry, PDM and PEP 751 pin: TOML tables of packages, their files and digests."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
@@ -12,6 +11,7 @@ from entrepot.contracts.ecosystem import LockText, Skipped
 from entrepot.ecosystems.pypi_markers import Environment, environments_of, locked_for
 from entrepot.ecosystems.pypi_names import project_of
 from entrepot.ecosystems.pypi_wheels import Candidate, Target, fitting, targets_of
+from entrepot.ecosystems.toml import load_toml
 from entrepot.errors import BadRequest, UnreadableLock
 from entrepot.model.digest import Digest, parse_hex, strongest_first
 from entrepot.model.selection import Depth, Extent, Selection
@@ -220,13 +220,12 @@ def unreadable(text: LockText, problem: str, line: int | None = None) -> Unreada
 
 def _parsed(text: LockText, source: str) -> dict[str, object]:
     try:
-        raw: dict[str, object] = tomllib.loads(source)
+        return load_toml(source)
     except (ValueError, RecursionError) as error:
         found = _LINE.search(str(error))
         line = int(found[1]) if found else None
         before = len(_TABLE.findall("\n".join(source.split("\n")[:line])))
         raise unreadable(text, f"this is no TOML: {error}; packages begun before: {before}", line) from error
-    return raw
 
 
 def _line_of(source: str, number: int) -> int | None:

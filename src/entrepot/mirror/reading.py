@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from entrepot.cache.jobs import Unable
+from entrepot.cache.jobs import Overwhelmed, Unable
 from entrepot.cache.scribe import Scribe
 from entrepot.contracts.mirrors import ItemError, ItemKind, ItemState, Job, MirrorItem, Settled
-from entrepot.errors import StoreFailure
+from entrepot.errors import StoreFailure, UnreadableBill
 from entrepot.mirror.dossier import Dossiers, OrderNote
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.items import item_of_named, item_of_selection, settle
@@ -58,11 +58,15 @@ class OrderReader:
         )
 
     async def _parse(self, work: ParseJob, *, small: bool) -> None:
-        """By the helper, so that hits need not wait; here, where there is none, or nothing for it to do."""
+        """By the helper, so that hits need not wait; here, where there is none, or nothing for it to do. Raises
+        UnreadableBill where helpers end over it: the server shall not."""
         try:
             if not small:
                 await self._scribe.run(work)
                 return
+        except Overwhelmed as error:
+            names = ", ".join(paper.name for paper in work.papers) or "the package URLs"
+            raise UnreadableBill(f"{names}: reading takes too long, or too much memory: {error}") from error
         except Unable:
             pass
         await asyncio.to_thread(work.run)
