@@ -340,7 +340,7 @@ def test_a_purl_means_a_digest_or_a_tag(purl: str, package: str, version: str) -
 
 
 def test_an_image_of_a_registry_that_nobody_stands_for_is_not_looked_for_elsewhere() -> None:
-    with pytest.raises(BadRequest, match="no repository stands for other.example"):
+    with pytest.raises(BadRequest, match=r"no repository stands for other\.example"):
         OCI.select(parse_purl("pkg:oci/app?repository_url=other.example/app&tag=1"), Extent())
 
 
@@ -369,8 +369,11 @@ def test_bills_name_images_by_digest_and_read_them_again() -> None:
     purl = OCI.purl_of(resource, "")
     assert str(purl) == f"pkg:oci/app@{A}?repository_url=team/app"
     assert OCI.billed_as(resource) == A
-    assert OCI.billed_as(get(f"v2/team/app/blobs/{A}")) == OCI.billed_as(get("v2/team/app/manifests/1")) == ""
-    assert OCI.purl_of(get("v2/team/app/manifests/1"), "") is None
+    assert OCI.billed_as(get(f"v2/team/app/blobs/{A}")) == OCI.billed_as(get("v2/team/app/tags/list")) == ""
+    assert OCI.purl_of(get(f"v2/team/app/blobs/{A}"), "") is None
+    tag = get("v2/team/app/manifests/1.0")
+    assert str(OCI.purl_of(tag, "1.0")) == "pkg:oci/app?repository_url=team/app&tag=1.0"
+    assert OCI.billed_as(tag) == "1.0"
 
 
 def test_the_tags_that_stand_for_what_is_said_of_a_digest() -> None:

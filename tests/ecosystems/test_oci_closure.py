@@ -10,6 +10,7 @@ from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.ecosystems.oci import Oci
 from entrepot.ecosystems.oci_closure import SAID
 from entrepot.errors import Absent, BadContent, BadRequest
+from entrepot.model.digest import Digest
 from entrepot.model.purl import parse_purl
 from entrepot.model.selection import Extent, Selection
 from tests.ecosystems.closures import Closed, close, close_all
@@ -146,6 +147,17 @@ def test_a_digest_with_a_tag_brings_the_tag_while_it_means_that() -> None:
     shop.image("y", "1.0")
     found = close(OCI, OCI.select(purl, Extent()), shop.documents)
     assert [skipped.subject for skipped in found.skipped] == ["team/app:1.0"]
+
+
+def test_a_tag_of_which_a_bill_tells_the_digest_means_that() -> None:
+    shop = Shop()
+    digest = shop.image("x", "1.0")
+    hashed = Digest("sha256", digest.partition(":")[2])
+    billed = Selection(package="team/app", version="1.0", digests=(hashed,), files=("1.0",))
+    shop.image("y", "1.0")
+    found = close_all(OCI, billed, shop.documents)
+    assert f"manifests/{digest}" in keys(found)
+    assert [one.subject for closed in found.values() for one in closed.skipped] == ["team/app:1.0"]
 
 
 def test_what_was_said_of_an_image_comes_by_referrers_and_by_the_tags_of_cosign() -> None:

@@ -197,19 +197,19 @@ class Oci(Ecosystem):
         return close_image(selection)
 
     def purl_of(self, resource: Resource, version: str) -> Purl | None:
-        """By digest: tags move. `repository_url` has the path that the name is at the end of."""
-        if resource.digest is None or "/manifests/" not in resource.key:
+        """By digest, or by tag where that was all that was asked for. `repository_url` has the whole name."""
+        if "/manifests/" not in resource.key:
             return None
+        qualifiers = [("repository_url", resource.about)]
+        if resource.version:
+            qualifiers.append(("tag", resource.version))
+        digest = str(resource.digest) if resource.digest is not None else ""
         name = resource.about.rpartition("/")[2]
-        return Purl(
-            type="oci", namespace="", name=name, version=str(resource.digest),
-            qualifiers=(("repository_url", resource.about),),
-        )  # fmt: skip
+        return Purl(type="oci", namespace="", name=name, version=digest, qualifiers=tuple(qualifiers))
 
     def billed_as(self, resource: Resource) -> str:
         """Manifests; what they name comes along with them."""
-        is_image = resource.digest is not None and "/manifests/" in resource.key
-        return str(resource.digest) if is_image else ""
+        return resource.key.rpartition("/")[2] if "/manifests/" in resource.key else ""
 
 
 def greeting() -> Reply:

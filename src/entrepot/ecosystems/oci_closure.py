@@ -102,6 +102,10 @@ def _is_within(tag: str, selection: Selection) -> bool:
 
 def _close_one(selection: Selection) -> Closure:
     name, version = selection.package, selection.version
+    pinned = next((digest for digest in selection.digests if digest.algorithm == "sha256"), None)
+    if pinned is not None and is_tag(version):
+        yield replace(_plain(selection), version=str(pinned), parts=(f"{_TAGGED}{version}",))
+        return
     reading = yield Need(resource=manifest(name, version), reads=True)
     assert reading is not None
     digest, found = _read(reading.document, parse_digest(version))
@@ -118,6 +122,11 @@ def _close_one(selection: Selection) -> Closure:
     yield from _images_of(found, selection)
     if SAID not in selection.parts:
         yield from _said_of(digest, selection)
+
+
+def _plain(selection: Selection) -> Selection:
+    """For what the order's digests do not mean."""
+    return replace(selection, digests=(), files=())
 
 
 def _tagged(name: str, tag: str, digest: Digest) -> Closure:
@@ -144,9 +153,9 @@ def _images_of(found: Manifest, selection: Selection) -> Iterator[Selection]:
     wanted = {one.digest for one in chosen}
     for one in every:
         if one.digest in wanted:
-            yield replace(selection, version=one.digest, parts=())
+            yield replace(_plain(selection), version=one.digest, parts=())
         elif one.attests in wanted:
-            yield replace(selection, version=one.digest, parts=(SAID,))
+            yield replace(_plain(selection), version=one.digest, parts=(SAID,))
 
 
 def _runs(one: Descriptor, platforms: Sequence[str]) -> bool:
@@ -164,8 +173,8 @@ def _said_of(digest: Digest, selection: Selection) -> Closure:
         reading = yield Need(resource=manifest(name, fallback_tag(digest)), reads=True, absent="maybe")
     said = read_referrers(reading.document).manifests if reading is not None else None
     for one in said or ():
-        yield replace(selection, version=one.digest, parts=(SAID,))
+        yield replace(_plain(selection), version=one.digest, parts=(SAID,))
     for suffix in COSIGN:
         tag = fallback_tag(digest, suffix)
         if (yield Need(resource=manifest(name, tag), reads=True, absent="maybe")) is not None:
-            yield replace(selection, version=tag, parts=(SAID,))
+            yield replace(_plain(selection), version=tag, parts=(SAID,))
