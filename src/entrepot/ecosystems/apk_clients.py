@@ -30,7 +30,8 @@ def _base_of(url: str) -> str | None:
     found = _REPOSITORY.match(parts.path)
     if parts.scheme not in ("http", "https") or not parts.hostname or not found or "$" in url:
         return None
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], found["base"], "", ""))
+    base: str = found["base"]
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], base, "", ""))
 
 
 APK: Final = Client(
