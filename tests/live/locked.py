@@ -88,7 +88,7 @@ def last_words(said: str) -> str:
 
 class _Python(Project):
     variables: ClassVar[Mapping[str, str]] = {"UV_DEFAULT_INDEX": "{registry}"}
-    words = ("--platform", "linux/amd64")
+    words: ClassVar[tuple[str, ...]] = ("--platform", "linux/amd64")
 
     def _make_bill(self, place: Path) -> str:
         """By cyclonedx-py, in an environment of its own."""
