@@ -204,7 +204,9 @@ def test_dnf_goes_by_metalink_and_mirrorlist_to_us_alone(market: Market) -> None
 
 @with_dnf
 @as_root
-def test_mir_01_a_mirrored_package_installs_without_upstream(stack: ExitStack, tmp_path: Path, stock: Tree) -> None:
+def test_mir_01_mir_02_a_mirrored_package_installs_without_upstream(
+    stack: ExitStack, tmp_path: Path, stock: Tree
+) -> None:
     market = open_market(stack, tmp_path, stock, 'paths = ["fedora/40/os"]')
     listed = tmp_path / "rpm-packages.txt"
     listed.write_text("alone.noarch\n")
@@ -301,6 +303,19 @@ def test_parts_of_zchunk_files_are_served(market: Market) -> None:
     assert not market.get(package).is_whole
 
 
+def test_a_package_is_explained_by_its_package_url(asking: Market) -> None:
+    asking.tree.publish("explained", "2", epoch=1)
+    asking.tree.publish("explained", "3")
+    asking.tree.index()
+    asking.show()
+    asking.root()
+    assert asking.get(asking.tree.named("primary.xml")).is_whole
+    told = asking.served.entrepot("explain", "pkg:rpm/fedora/explained@2-1?epoch=1")
+    assert f"always{asking.tree.prefix}Packages/explained-2-1.noarch.rpm\n" in told
+    assert "explained-3-1" not in told
+    assert "explained-3-1" in asking.served.entrepot("explain", "pkg:rpm/fedora/explained")
+
+
 # --- what is wrong upstream -------------------------------------------------------------------------------------------
 
 
@@ -310,7 +325,7 @@ def _flipped(body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["package", "primary"])
-def test_ath_15_a_flipped_bit_is_never_complete_and_never_stored(market: Market, kind: str) -> None:
+def test_a_flipped_bit_is_never_complete_and_never_stored(market: Market, kind: str) -> None:
     package = market.tree.publish(f"fresh-{kind}", "1")
     market.tree.index()
     market.show()
@@ -396,9 +411,7 @@ def _generation(tree: Tree, number: int, *options: str) -> Files:
 
 
 @pytest.mark.parametrize("options", [(), ("--simple-md-filenames",)], ids=["hashed", "plain"])
-def test_ath_17_no_client_sees_two_generations_while_upstream_publishes(
-    asking: Market, options: tuple[str, ...]
-) -> None:
+def test_no_client_sees_two_generations_while_upstream_publishes(asking: Market, options: tuple[str, ...]) -> None:
     asking.tree.index(*options)
     asking.show()
     assert _read_all(asking) == []

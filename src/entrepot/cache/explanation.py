@@ -62,7 +62,7 @@ class Explainer:
             return [(target.repository, _route(target))]
         repository, index = target.repository, target.repository.ecosystem.index_of(target.package)
         if index is None:
-            return []
+            return [(repository, file) for file in await self._listed(target)]
         files = await self._files(target, index) if target.version else []
         return [(repository, index), *((repository, file) for file in files)]
 
@@ -73,6 +73,15 @@ class Explainer:
         if not paths and (dated := target.repository.ecosystem.dated_by(target.package, target.version)):
             paths = [dated.key]
         routed = (target.repository.ecosystem.route(Request(method="GET", path=path)) for path in paths)
+        return [resource for resource in routed if isinstance(resource, Resource)]
+
+    async def _listed(self, target: PackageTarget) -> list[Resource]:
+        """The files that listings name of a package to which no path leads; package URLs may leave out the epoch."""
+        found = await self._documents.lookup.of_package(target.repository, target.package)
+        keys = [
+            key for key, fact in found.items() if target.version in ("", fact.version, fact.version.partition(":")[2])
+        ]
+        routed = (target.repository.ecosystem.route(Request(method="GET", path=key)) for key in sorted(keys))
         return [resource for resource in routed if isinstance(resource, Resource)]
 
     async def _facts(self, repository: Repository, resource: Resource, as_of: datetime | None) -> Facts:

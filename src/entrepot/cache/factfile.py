@@ -5,7 +5,7 @@ bytes of length and a msgpack of key and fact.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from struct import Struct
 
 import msgspec
@@ -35,21 +35,23 @@ def encode_facts(facts: Iterable[tuple[str, FileFact]]) -> bytes:
 
 def find_fact(blob: OpenBlob, key: str) -> FileFact | None:
     """Waits for the disk: call it in a thread. Raises StoreFailure for what is no such file."""
-    if blob.read(0, len(_MAGIC)) != _MAGIC:
-        raise StoreFailure(f"{blob.path}: no file of facts")
-    (count,) = _COUNT.unpack(blob.read(len(_MAGIC), _COUNT.size))
-    wanted = _hash_of(key)
+    count, wanted = _count_in(blob), _hash_of(key)
     number = _first_at_least(blob, wanted, count)
     while number < count:
         hashed, place = _place(blob, number)
         if hashed != wanted:
             break
-        (length,) = _LENGTH.unpack(blob.read(place, _LENGTH.size))
-        name, fact = _decode(blob.read(place + _LENGTH.size, length))
+        name, fact = _record(blob, place)
         if name == key:
             return fact
         number += 1
     return None
+
+
+def facts_in(blob: OpenBlob) -> Iterator[tuple[str, FileFact]]:
+    """All of them. Waits for the disk: call it in a thread. Raises StoreFailure for what is no such file."""
+    for number in range(_count_in(blob)):
+        yield _record(blob, _place(blob, number)[1])
 
 
 def _first_at_least(blob: OpenBlob, wanted: bytes, count: int) -> int:
@@ -61,6 +63,18 @@ def _first_at_least(blob: OpenBlob, wanted: bytes, count: int) -> int:
         else:
             high = middle
     return low
+
+
+def _count_in(blob: OpenBlob) -> int:
+    if blob.read(0, len(_MAGIC)) != _MAGIC:
+        raise StoreFailure(f"{blob.path}: no file of facts")
+    (count,) = _COUNT.unpack(blob.read(len(_MAGIC), _COUNT.size))
+    return int(count)
+
+
+def _record(blob: OpenBlob, place: int) -> tuple[str, FileFact]:
+    (length,) = _LENGTH.unpack(blob.read(place, _LENGTH.size))
+    return _decode(blob.read(place + _LENGTH.size, length))
 
 
 def _place(blob: OpenBlob, number: int) -> tuple[bytes, int]:

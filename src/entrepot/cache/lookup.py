@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from entrepot.cache.blobio import open_as_file
 from entrepot.cache.derived import DerivedBlobs
-from entrepot.cache.factfile import encode_facts, find_fact
+from entrepot.cache.factfile import encode_facts, facts_in, find_fact
 from entrepot.cache.facts import FileFact, each_fact, guarded
 from entrepot.cache.jobs import AWAY_BYTES, Paper, Unable, Written, paper_of, write
 from entrepot.cache.repository import Repository
@@ -60,6 +60,21 @@ class Lookup:
             if (fact := await self._fact(repository, listed, key)) is not None
         ]
         return [one for one in found if one.fact.digests == found[0].fact.digests]
+
+    async def of_package(self, repository: Repository, package: str) -> dict[str, FileFact]:
+        """The files of a package that the listings name which count, by key. Reads all that they name."""
+        found: dict[str, FileFact] = {}
+        for listed in self._of(repository):
+            file = await self._file(repository, listed) if listed.aside_at is None else None
+            if file is None:
+                continue
+            try:
+                found |= await asyncio.to_thread(_facts_of, file, package)
+            except StoreFailure as failure:
+                _log.warning("%s/%s: %s", repository.name, listed.key, failure)
+            finally:
+                file.close()
+        return found
 
     async def prepare(self, repository: Repository, listed: Listed) -> None:
         """Read a listing before somebody asks for what it names."""
@@ -122,6 +137,10 @@ class Lookup:
             if written is None:
                 written = await asyncio.to_thread(reading.write, room.path)
             await self._derived.keep(name, room, written.sha256, b"")
+
+
+def _facts_of(file: OpenBlob, package: str) -> dict[str, FileFact]:
+    return {key: fact for key, fact in facts_in(file) if fact.package == package}
 
 
 class _Reading:

@@ -49,7 +49,7 @@ class Rpm(Ecosystem):
         "`entrepot mirror` looks for packages. Without it, the upstream itself is the repository.",
         "mirrors": "List of expressions that match the addresses of mirrors in metalinks and mirror lists; the group "
         "`path` is what of it is below this repository.",
-        "unlisted": 'Package files that no stored metadata names: "allow" (they are kept as they came first) or "refuse".',
+        "unlisted": 'Package files that no stored metadata names: "allow" (kept as they come first) or "refuse".',
         "vendor": 'Who distributes the packages, as package URLs tell it: "fedora", "opensuse".',
     }
 
