@@ -27,7 +27,8 @@ _REPLACE = (
 _PUT = (
     f"INSERT INTO listings ({_COLUMNS})"
     " VALUES (:repository, :sha256, :key, :root, :url, :base, :content_type, :had_at, :aside_at)"
-    " ON CONFLICT (repository, sha256, key) DO UPDATE SET had_at = min(listings.had_at, excluded.had_at), aside_at = NULL,"
+    " ON CONFLICT (repository, sha256, key) DO UPDATE SET"
+    " had_at = min(listings.had_at, excluded.had_at), aside_at = NULL,"
     " root = CASE WHEN excluded.root <> '' THEN excluded.root ELSE listings.root END"
 )
 _OF_ROOT = "repository = :repository AND root = :root"
