@@ -1,6 +1,5 @@
 """From the papers and purls of an order to selections: work for the helper process, from files to a file."""
 
-import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -74,10 +73,12 @@ class ParseJob:
 
     def _members_of(self, paper: PaperFile, chooser: Chooser) -> Iterator[Parsed]:
         try:
-            body = _read(paper)
             if paper.kind is PaperKind.PURLS:
-                yield from _listed((line.decode(errors="replace") for line in io.BytesIO(body)), chooser)
-            elif paper.kind is PaperKind.SBOM:
+                with open(paper.path, encoding="utf-8", errors="replace") as lines:
+                    yield from _listed(lines, chooser)
+                return
+            body = _read(paper)
+            if paper.kind is PaperKind.SBOM:
                 for member in read_bill(paper.name, body, validate=self.validate):
                     yield chooser.of_member(paper.name, member)
             else:
