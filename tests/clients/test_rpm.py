@@ -381,6 +381,22 @@ def test_metadata_that_upstream_has_no_more_makes_us_look_for_a_new_root_at_once
     assert after == market.roots_upstream
 
 
+def test_metadata_that_upstream_names_and_does_not_have_is_asked_for_once_more_and_then_left_alone(
+    market: Market,
+) -> None:
+    market.tree.publish("broken", "1")
+    market.tree.index()
+    market.show()
+    lost, root = market.tree.named("other.xml"), f"{market.tree.prefix}repodata/repomd.xml"
+    del market.registry.files[lost]
+    market.root()
+    market.registry.forget()
+    assert market.get(lost).status == 404
+    assert market.registry.asked() == [lost, root, lost]
+    assert market.get(lost).status == 404
+    assert len(market.registry.asked()) == 3
+
+
 # --- generations ------------------------------------------------------------------------------------------------------
 
 

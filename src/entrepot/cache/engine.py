@@ -194,12 +194,16 @@ class Engine:
     async def _fetch_named(
         self, repository: Repository, resource: Resource, entry: Entry | None, seen: Entry | None, ask: ClientAsk
     ) -> Answer:
+        subject = f"{repository.name}/{resource.stored_key}"
+        if entry is None and resource.digest is not None:
+            # What was absent a moment ago said all that it can of its root.
+            self.absences.check(subject)
         try:
             return await self._fetch_upstream(repository, resource, entry, seen, ask)
         except Absent:
             if not await self._groups.overtaken(repository, resource):
                 raise
-        self.absences.forget(f"{repository.name}/{resource.stored_key}")
+        self.absences.forget(subject)
         return await self._fetch_upstream(repository, resource, entry, seen, ask)
 
     async def _fetch_upstream(
