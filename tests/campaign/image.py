@@ -52,7 +52,7 @@ def _run(bodies: dict[str, bytes], clients: int, rate: int, workers: int, table:
         began = time.monotonic()
         with MemoryWatch(server.pids, every=0.2) as memory:
             asked = _clients(list(ours), clients)
-            outcomes = SwarmProcess(server.host, server.port, asked, ours).outcomes()
+            outcomes = SwarmProcess(server.host, server.port, asked, ours, limit=900.0).outcomes()
         seconds = time.monotonic() - began
         report = origin.report()
         server.stop()

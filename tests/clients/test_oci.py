@@ -171,10 +171,13 @@ def test_a_run_leads_clients_here_whatever_registry_they_name(stack: ExitStack, 
     script = (
         f'skopeo --registries-conf "$CONTAINERS_REGISTRIES_CONF" --insecure-policy copy {image} oci:{tmp_path}/run:x'
     )
-    house.served.entrepot("run", "--", "sh", "-c", script)
+    bill = tmp_path / "bill.json"
+    house.served.entrepot("run", "--freeze", "--record", str(bill), "--", "sh", "-c", script)
+    purls = {one["purl"] for one in json.loads(bill.read_text())["components"]}
+    assert purls == {"pkg:oci/app?repository_url=team/app&tag=2.0"}
     house.registry.stop()
     shutil.rmtree(tmp_path / "run")
-    house.served.entrepot("run", "--", "sh", "-c", script)
+    house.served.entrepot("run", "--replay", str(bill), "--", "sh", "-c", script)
     assert len(blobs_of(tmp_path / "run")) == 3
 
 
