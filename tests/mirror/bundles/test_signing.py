@@ -8,7 +8,7 @@ import pytest
 from entrepot.errors import ConfigError, UnreadableBundle
 from entrepot.mirror.bundles import signing
 from entrepot.mirror.bundles.taking import Fate
-from tests.cache.works import page
+from tests.cache.works import listing, page
 from tests.fakes import NOON
 from tests.mirror.bundles.site import GOODS, Site, new_key
 
@@ -123,3 +123,20 @@ async def test_a_file_that_is_remembered_to_be_another_is_refused_and_told(
     ]
     assert not taken.complete
     assert await there.works.get("loose/nail") == (200, b"another nail")
+
+
+async def test_unsigned_a_file_gives_way_to_the_digest_that_is_published_here(tmp_path: Path, there: Site) -> None:
+    goods = {"tools/": listing(hammer_txt=b"forged", saw_txt=b"a saw"), "tools/hammer.txt": b"forged"}
+    forger = Site(directory=tmp_path / "forger")
+    await forger.stock({**goods, "tools/saw.txt": b"a saw"})
+    await forger.export(tmp_path / "b.tar.zst")
+    await forger.close()
+    there.fetcher.on("tools/", page(GOODS["tools/"]))
+    await there.works.get("tools/")
+    taken = await there.take(tmp_path / "b.tar.zst", unsigned=True)
+    assert taken.tally.told == ["shelf/tools/hammer.txt: refused: it is published with another digest"]
+    assert (taken.complete, taken.tally.fates["shelf"][Fate.NEWER_HERE]) == (False, 1)
+    there.fetcher.on("tools/hammer.txt", page(b"a hammer"))
+    assert (await there.works.get("tools/hammer.txt"))[1] == b"a hammer"
+    there.go_offline()
+    assert (await there.works.get("tools/saw.txt"))[1] == b"a saw"

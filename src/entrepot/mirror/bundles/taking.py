@@ -16,6 +16,7 @@ from entrepot.cache.soundness import hash_of
 from entrepot.cache.targets import resource_of
 from entrepot.contracts.catalog import Published
 from entrepot.errors import StoreFailure
+from entrepot.mirror.bundles.agreeing import Agreement
 from entrepot.mirror.bundles.records import EntryRecord, GenerationRecord, RememberedRecord
 from entrepot.mirror.bundles.staging import Staged
 from entrepot.model.entry import Blob, Entry, Remembered
@@ -36,7 +37,7 @@ class Fate(Enum):
     NEWER_HERE = "newer here"
     """What is here is not older; or the bundle is unsigned, and there is something here."""
     REFUSED = "refused"
-    """The name is remembered to stand for other bytes."""
+    """The name is remembered, or published, to stand for other bytes."""
     UNKNOWN = "unknown"
     """The repository is configured in another way, and nothing has such a name."""
 
@@ -76,6 +77,7 @@ class Taker:
         trusted. `dry`: nothing is changed."""
         self._kit, self._documents, self._staged, self._repositories = kit, documents, staged, repositories
         self._signed, self._dry, self._now = signed, dry, kit.clock.now()
+        self._agreement = Agreement(kit, documents, staged, signed=signed)
         self._published: dict[tuple[str, str], bool] = {}
         """Groups of which a newer generation is here (False), or the same one (True)."""
         self.tally = Tally()
@@ -102,7 +104,10 @@ class Taker:
             return
         resource = _resource_of(repository, record)
         fate = self._fate_of(repository, resource, record)
-        self.tally.count(repository.name, fate, _told(repository, record, fate))
+        told = _told(repository, record, fate)
+        if fate is Fate.NEW and resource is not None and not await self._agreement.holds(repository, resource, record):
+            fate, told = Fate.REFUSED, f"{repository.name}/{record.key}: refused: it is published with another digest"
+        self.tally.count(repository.name, fate, told)
         if fate is Fate.NEW and resource is not None and not self._dry:
             await self._put(repository, resource, record)
 
@@ -147,7 +152,8 @@ class Taker:
             await self._kit.catalog.put_stored(entry, await self._bring_blob(record), remember)
 
     def _entry_of(self, repository: Repository, record: EntryRecord) -> Entry:
-        """A time in the future is one of a wrong clock. Unsigned, what was stored was stored now."""
+        """A time in the future is one of a wrong clock. Unsigned, what was stored was stored now, and of which version
+        it is must be learned from its name and its index: rules go by that."""
         stored_at = min(record.stored_at, self._now) if self._signed else self._now
         return Entry(
             repository=repository.name,
@@ -161,8 +167,8 @@ class Taker:
             validated_at=min(record.validated_at, self._now),
             published=record.published and self._signed,
             gone_at=min(record.gone_at, self._now) if record.gone_at is not None else None,
-            package=record.package,
-            version=record.version,
+            package=record.package if self._signed else "",
+            version=record.version if self._signed else "",
             snapshot=record.snapshot,
         )
 

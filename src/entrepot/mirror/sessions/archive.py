@@ -20,6 +20,8 @@ from entrepot.mirror.sessions.reading import Told, ToldFile, read_session_bill
 SETTLE_SECONDS: Final = 10.0
 """For how long what was just served may be on its way into the store."""
 TIDY_SECONDS: Final = 3600.0
+BILL: Final = "a bill"
+"""Who opened a session that is made of one. It has a blank, which no token's name has."""
 MOST_TOLD: Final = 5
 """Files that a message names."""
 
@@ -141,7 +143,7 @@ class Archive:
         session = hashlib.sha256(body).hexdigest()[:32]
         found = self._book.find(session)
         if found is None or found.state is not SessionState.FROZEN:
-            await self.open(session, client="bill", name=name)
+            await self.open(session, client=BILL, name=name)
             await self._fill(session, told)
             await self._freezer.freeze(session, kept=False)
         gone = [f"/{repository}/{key}" for repository, key in told.documents if not self._sha256_at(repository, key)]
