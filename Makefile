@@ -25,7 +25,7 @@ run: $(STAMPS)/run
 	@exec $(BIN)/entrepot serve --listen 127.0.0.1:8080 $(ARGS)
 
 test: $(STAMPS)/test $(STAMPS)/system
-	PATH="$(CURDIR)/.cache/tools/bin:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)
+	PATH="$(CURDIR)/.cache/tools/bin:$(CURDIR)/$(BIN):$$PATH" PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
