@@ -98,7 +98,7 @@ class Resource:
     content_type: str = ""
     """What we say it is; empty: what upstream said."""
     examined: bool = False
-    """Whether the ecosystem looks at an ARTIFACT as a whole before its first byte leaves."""
+    """Whether the ecosystem looks at a file as a whole before its first byte leaves."""
     probed: bool = False
     """Whether GETs are counted against us and HEADs are not: a SIGNED one is then asked about by HEAD, and fetched only
     if that tells of other bytes. What it meant before is kept under its digest (`Ecosystem.named_by`)."""
