@@ -7,10 +7,10 @@ import time
 
 from bench.effort import Effort
 from bench.tables import Table, verdict
+from entrepot.model.constraints import parse_constraint
 from entrepot.model.patterns import parse_regex
 from entrepot.model.resource import Kind, Resource
 from entrepot.model.versions import SEMVER
-from entrepot.model.constraints import parse_constraint
 from entrepot.policy.gate import Gate
 from entrepot.policy.patterns import PackagePattern
 from entrepot.policy.rules import Rule, RuleBook, Selector

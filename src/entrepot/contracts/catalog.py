@@ -147,8 +147,8 @@ class Catalog(Protocol):
         members, which were set aside under this number, are current."""
 
     async def delete_aside(self, before: datetime, kept: Mapping[str, datetime] | None = None) -> list[str]:
-        """Entries that nothing pins and that were set aside before a time, which for the repositories in `kept` is the one told there; the
-        digests of the blobs that they were made of."""
+        """Entries that nothing pins and that were set aside before a time, which for the repositories in `kept` is the
+        one told there; the digests of the blobs that they were made of."""
 
     async def delete_absences(self, before: datetime, most: int) -> None:
         """Stored 404s that were said before a time, and the oldest of those that are more than `most`; pinned ones

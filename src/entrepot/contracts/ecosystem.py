@@ -84,8 +84,8 @@ class ConfigFile:
     """May hold `{url}`, our URL of the repository without trailing slash."""
     per_host: str = ""
     """Further text for each host that a repository stands for, of all repositories with such a client: may hold
-    `{host}`, `{registry}` (our host and path, as names of images have it), `{insecure}` (no TLS: true or false), `{name}`
-    (the host without port) and `{proxy}` (our address as a proxy, with the session as the user)."""
+    `{host}`, `{registry}` (our host and path, as names of images have it), `{insecure}` (no TLS: true or false),
+    `{name}` (the host without port) and `{proxy}` (our address as a proxy, with the session as the user)."""
     value: str = "{path}"
     """What the variable gets: may hold `{path}`, `{folder}` (where the file is) and `{own}` (what the variable holds
     already)."""

@@ -11,8 +11,8 @@ _DEB822 = re.compile(r"^URIs:[ \t]*(?P<url>\S+)", re.MULTILINE | re.IGNORECASE)
 
 
 def read_sources(text: str) -> str | None:
-    """The first archive that a `sources.list` or `*.sources` names, without credentials. One right below a server's root
-    (`/debian`) is taken for one of several of that server."""
+    """The first archive that a `sources.list` or `*.sources` names, without credentials. One right below a server's
+    root (`/debian`) is taken for one of several of that server."""
     for found in (*_ONE_LINE.finditer(text), *_DEB822.finditer(text)):
         try:
             parts = urlsplit(found["url"])

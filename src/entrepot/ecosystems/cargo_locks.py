@@ -13,10 +13,10 @@ import msgspec
 from entrepot.contracts.closure import Skipped
 from entrepot.contracts.ecosystem import LockText
 from entrepot.ecosystems.cargo_names import is_crate, is_version
-from entrepot.ecosystems.toml import load_toml
 from entrepot.errors import UnreadableLock
 from entrepot.model.digest import Digest, parse_hex
 from entrepot.model.selection import Depth, Selection
+from entrepot.model.toml import load_toml
 
 _PACKAGE = re.compile(rb"^[ \t]*\[\[[ \t]*package[ \t]*\]\]", re.MULTILINE)
 _LINE = re.compile(r"\(at line ([0-9]+), column")

@@ -11,10 +11,10 @@ from entrepot.contracts.ecosystem import LockText, Skipped
 from entrepot.ecosystems.pypi_markers import Environment, environments_of, locked_for
 from entrepot.ecosystems.pypi_names import project_of
 from entrepot.ecosystems.pypi_wheels import Candidate, Target, fitting, targets_of
-from entrepot.ecosystems.toml import load_toml
 from entrepot.errors import BadRequest, UnreadableLock
 from entrepot.model.digest import Digest, parse_hex, strongest_first
 from entrepot.model.selection import Depth, Extent, Selection
+from entrepot.model.toml import load_toml
 
 _TABLE = re.compile(r"^[ \t]*\[\[[ \t]*packages?[ \t]*\]\]", re.MULTILINE)
 _LINE = re.compile(r"\(at line ([0-9]+), column")
