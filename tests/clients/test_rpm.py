@@ -356,13 +356,28 @@ def test_a_package_that_was_built_again_under_its_name_follows_its_metadata(aski
     assert after != before
 
 
-def test_packages_at_other_addresses_are_refused_with_a_text(market: Market) -> None:
-    market.tree.index("--baseurl", "http://far.example/elsewhere/")
+@pytest.mark.parametrize("options", [(), ("--simple-md-filenames",)], ids=["hashed", "plain"])
+def test_packages_at_other_addresses_are_refused_with_a_text(market: Market, options: tuple[str, ...]) -> None:
+    market.tree.index("--baseurl", "http://far.example/elsewhere/", *options)
     market.show()
     market.root()
     got = market.get(market.tree.named("primary.xml"))
     assert got.status == 502
     assert b"http://far.example/elsewhere/" in got.body
+
+
+def test_a_generation_that_would_lead_elsewhere_does_not_replace_one_that_does_not(asking: Market) -> None:
+    asking.tree.publish("near", "1")
+    asking.tree.index()
+    asking.show()
+    root, primary = asking.root(), asking.tree.named("primary.xml")
+    assert asking.get(primary).is_whole
+    asking.tree.index("--baseurl", "http://far.example/elsewhere/")
+    asking.show()
+    kept = asking.served.get(f"/{asking.name}{asking.tree.prefix}repodata/repomd.xml")
+    assert (kept.status, kept.body) == (200, root)
+    assert "stale" in kept.cache_status
+    assert asking.get(primary).is_whole
 
 
 def test_metadata_that_upstream_has_no_more_makes_us_look_for_a_new_root_at_once(market: Market) -> None:
