@@ -132,6 +132,7 @@ def test_a_rehearsal_tells_what_would_be_fetched_and_stores_nothing(place: House
         (("cancel", "ab12"), "there is no mirror job 'ab12'"),
         (("resume", "ab12"), "there is no mirror job 'ab12'"),
         (("show",), "Missing argument 'ID'"),
+        (("--json", "show", "ab12"), "write options behind show: entrepot mirror show … --config FILE"),
     ],
 )
 def test_a_mistake_in_the_call_is_status_1_because_2_means_errors_beside_what_is_done(

@@ -107,3 +107,11 @@ def test_jobs_are_a_table() -> None:
     head, line = job_lines([job(total=10, done=4, failed=1)])
     assert head.split() == ["id", "state", "begun", "files", "failed", "for", "what"]
     assert line.split() == ["ab12", "running", "2026-11-21", "07:30", "5/10", "1", "ci", "uv.lock"]
+
+
+def test_what_documents_and_registries_say_cannot_steer_a_terminal() -> None:
+    one = Mistake(subject="a", error="a: \x1b]0;owned\x07\n\x9bB", code="skipped")
+    (told, *_) = error_lines(msgspec.structs.replace(job(failed=1), errors=[one]))
+    assert told == "a: �]0;owned���B; the rest is done"
+    named = msgspec.structs.replace(job(), name="x\x1b[2J\u202ey")
+    assert job_lines([named])[1].endswith("x�[2J�y")

@@ -15,7 +15,7 @@ from entrepot.cli.jobs import Job, error_lines, read_job, summary_of
 from entrepot.cli.office import Office
 from entrepot.cli.partial import COMPLETE, NOTHING_DONE, WITH_ERRORS, NothingDone
 from entrepot.cli.progress import display_for
-from entrepot.cli.tables import size_text
+from entrepot.cli.tables import plain, size_text
 
 POLL_SECONDS: Final = 0.1
 State = Literal["fetch", "held", "absent", "refused", "skipped", "failed"]
@@ -115,4 +115,4 @@ def _rehearsed(office: Office, order: Mapping[str, object]) -> Iterator[Planned]
 def _line(one: Planned) -> str:
     size = size_text(one.size_bytes) if one.size_bytes is not None else "?"
     place = f"{one.repository}/{one.key}" if one.key else one.subject
-    return f"{one.state:7}  {size:>8}  {place}" + (f"  {one.reason}" if one.reason else "")
+    return plain(f"{one.state:7}  {size:>8}  {place}" + (f"  {one.reason}" if one.reason else ""))

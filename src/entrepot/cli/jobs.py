@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from entrepot.cli.partial import COMPLETE, NOTHING_DONE, WITH_ERRORS
-from entrepot.cli.tables import size_text, table
+from entrepot.cli.tables import plain, size_text, table
 
 MOST_ERRORS: Final = 20
 HEAD: Final = ("id", "state", "begun", "files", "failed", "for", "what")
@@ -21,6 +21,7 @@ _REMEDIES: Final = {
     "unreadable-bill": "correct the file",
     "digest-mismatch": "the digests of order and registry differ; find out which is right",
     "version-changed": "find out which bytes are right",
+    "skipped": "the rest is done",
     "refused": "ask whoever runs this server",
 }
 """By code of the error."""
@@ -82,7 +83,7 @@ def summary_of(job: Job) -> Iterator[str]:
     """What became of it."""
     counts = job.counts
     told = f"mirror job {job.id}: {job.state.replace('_', ' ')}"
-    yield f"{told}: {job.problem}" if job.problem else told
+    yield plain(f"{told}: {job.problem}" if job.problem else told)
     if job.ended and not counts.total and not job.problem:
         yield "there was nothing to mirror in what was given"
     names = ("done", "held", "absent", "refused", "skipped", "failed")
@@ -94,7 +95,7 @@ def error_lines(job: Job, most: int = MOST_ERRORS) -> Iterator[str]:
     """One for each of the first of its errors, with what to do about it."""
     for one in job.errors[:most]:
         told = one.error if one.subject in one.error else f"{one.subject}: {one.error}"
-        yield f"{told}; {_REMEDIES.get(one.code, f'try again: entrepot mirror retry {job.id}')}"
+        yield plain(f"{told}; {_REMEDIES.get(one.code, f'try again: entrepot mirror retry {job.id}')}")
     counts = job.counts
     further = max(len(job.errors), counts.failed + counts.refused + counts.skipped) - most
     if further > 0:

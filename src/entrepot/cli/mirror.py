@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 JobArgument = Annotated[str, typer.Argument(metavar="ID", help="Of a job, as `entrepot mirror list` shows it.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Leave it to the server, and do not wait.")]
 
+_BELOW = ("list", "show", "cancel", "resume", "retry")
+"""Commands below this one. What stands behind an option is a package URL, as far as the parser can tell."""
+
 app = new_app("Fetch packages before they are needed, with all that clients ask for besides.")
 
 
@@ -57,6 +60,8 @@ def mirror(
     """
     if context.invoked_subcommand is not None:
         return None
+    if purls and purls[0] in _BELOW:
+        raise NothingDone(f"write options behind {purls[0]}: entrepot mirror {purls[0]} … --config FILE")
     from entrepot.cli.following import begin, rehearse
     from entrepot.cli.handing import documents_of, read_input
     from entrepot.cli.office import open_office
@@ -105,13 +110,14 @@ def show(job: JobArgument, config: ConfigOption = None, data: DataOption = None,
     """Show a mirror job, with all of its errors."""
     from entrepot.cli.jobs import error_lines, read_job, summary_of
     from entrepot.cli.operating import Operator
+    from entrepot.cli.tables import plain
 
     answer = Operator(config, data).call("mirror-job", id=job, errors=True)
     if as_json:
         print(json.dumps(answer, indent=2))
         return
     told = read_job(answer)
-    for line in (told.name, *summary_of(told), *error_lines(told, most=len(told.errors))):
+    for line in (plain(told.name), *summary_of(told), *error_lines(told, most=len(told.errors))):
         print(line)
 
 

@@ -30,9 +30,14 @@ def share_text(part: int, whole: int) -> str:
     return f"{part * 100 // whole} %"
 
 
+def plain(text: str) -> str:
+    """On one line, and without what a terminal would obey: names and errors come from documents and registries."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
 def table(rows: Iterable[Sequence[str]]) -> list[str]:
     """Lines of aligned columns: the first to the left, the others to the right."""
-    listed = [list(row) for row in rows]
+    listed = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
     return [
         "  ".join(
