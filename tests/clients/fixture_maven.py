@@ -152,7 +152,13 @@ def maven_repository() -> MavenRepository:
     return made
 
 
-def project(*, parent: str = "[1.0,2.0)", package: str = "org.acme:base", tools: Iterable[tuple[str, str]] = ()) -> str:
+def project(
+    *,
+    parent: str = "[1.0,2.0)",
+    package: str = "org.acme:base",
+    tools: Iterable[tuple[str, str]] = (),
+    bom: bool = True,
+) -> str:
     """A POM that `mvn validate` reads without any plugin: its parent, a BOM, and tools whose jars are loaded."""
     extensions = "".join(coordinates("extension", *tool) for tool in tools)
     build = f"<build><extensions>{extensions}</extensions></build>" if extensions else ""
@@ -162,5 +168,5 @@ def project(*, parent: str = "[1.0,2.0)", package: str = "org.acme:base", tools:
         "<groupId>mine</groupId><artifactId>mine</artifactId><version>1</version><packaging>pom</packaging>"
         "<repositories><repository><id>other</id><url>http://repository.example/</url>"
         "<snapshots><enabled>true</enabled></snapshots></repository></repositories>"
-        f"{with_boms(('org.acme:bom', '1.0'))}{build}</project>"
+        f"{with_boms(('org.acme:bom', '1.0')) if bom else ''}{build}</project>"
     )

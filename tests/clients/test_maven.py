@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ TOOLS = (("org.acme:tool", "1.0"),)
 JAR = "org/acme/tool/1.0/tool-1.0.jar"
 LIST = "org/acme/base/maven-metadata.xml"
 NEWEST = "org/acme/base/1.2/base-1.2.pom"
+
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""For programs that run only for a moment."""
 
 pytestmark = pytest.mark.skipif(bool(missing("mvn")), reason=missing("mvn"))
 
@@ -53,7 +57,7 @@ class Yard:
 
     def room(self, pom: str) -> Room:
         """A developer with empty caches."""
-        room = Room(self.directory / f"room{len(self._rooms)}", self.url)
+        room = Room(self.directory / f"room{len(self._rooms)}", self.url, {"MAVEN_OPTS": QUICK})
         self._rooms.append(room)
         room.write("pom.xml", pom)
         room.write("settings.xml", SETTINGS.replace("{url}", self.url))
@@ -64,6 +68,13 @@ class Yard:
         room = self.room(pom)
         local = f"-Dmaven.repo.local={room.home}/repository"
         return room.run("mvn", "-B", "-C", "-s", "settings.xml", "-gs", "settings.xml", local, "validate")
+
+    def start_anew(self) -> None:
+        """With nothing stored, and nothing asked."""
+        self.served.stop()
+        shutil.rmtree(self.served.data)
+        self.registry.forget()
+        self.served.start()
 
     def go_offline(self) -> None:
         self.served.stop()
@@ -93,8 +104,7 @@ def open_yard(stack: ExitStack, directory: Path, extra: str = "") -> Yard:
 def test_a_build_works_cold_then_without_artifacts_then_without_upstream(yard: Yard) -> None:
     pom = project(tools=TOOLS)
 
-    cold = yard.validate(pom)
-    assert "org/acme/base/1.2/base-1.2.pom" in cold, "the range takes the newest"
+    assert NEWEST in yard.validate(pom), "the range takes the newest"
     assert yard.registry.asked("/tool-1.0.jar") == [f"/{JAR}"]
 
     yard.registry.forget()
@@ -105,37 +115,47 @@ def test_a_build_works_cold_then_without_artifacts_then_without_upstream(yard: Y
     yard.validate(pom)
 
 
-def test_a_snapshot_is_had_and_had_again_without_upstream(yard: Yard) -> None:
-    pom = project(package="org.acme:moving", parent="1.0-SNAPSHOT")
-
-    assert "moving-1.0-20240501.100000-1.pom" in yard.validate(pom)
+def test_a_snapshot_is_had_without_upstream_once_it_was_had(yard: Yard) -> None:
+    folder = "org/acme/moving/1.0-SNAPSHOT"
+    for path in ("maven-metadata.xml", "moving-1.0-20240501.100000-1.pom"):
+        assert yard.get(f"{folder}/{path}").status == 200
     yard.go_offline()
-    yard.validate(pom)
+    assert "moving-1.0-20240501.100000-1.pom" in yard.validate(
+        project(package="org.acme:moving", parent="1.0-SNAPSHOT", bom=False)
+    )
 
 
-@pytest.mark.parametrize("path", [JAR, "org/acme/part/1.0/part-1.0.pom"])
-def test_a_flipped_bit_is_never_complete_and_never_stored(yard: Yard, path: str) -> None:
-    _, body = yard.registry.files[f"/{path}"]
-    yard.registry.instead[f"/{path}"] = bytes([body[0] ^ 1]) + body[1:]
-
-    with pytest.raises(ClientFailed):
+def test_a_flipped_bit_is_never_complete_and_never_stored(yard: Yard) -> None:
+    bodies = {path: yard.registry.files[f"/{path}"][1] for path in (JAR, "org/acme/part/1.0/part-1.0.pom")}
+    for path, body in bodies.items():
+        yard.registry.instead[f"/{path}"] = bytes([body[0] ^ 1]) + body[1:]
+        assert yard.get(path).status == 502
+    with pytest.raises(ClientFailed, match="502"):
         yard.validate(project(tools=TOOLS))
-    assert yard.get(path).status == 502
 
     yard.registry.instead.clear()
-    yard.validate(project(tools=TOOLS))
-    assert yard.get(path).body == body
+    for path, body in bodies.items():
+        assert yard.get(path).body == body
 
 
-def test_run_points_maven_at_us(yard: Yard) -> None:
-    room = yard.room(project(tools=TOOLS))
+@pytest.mark.timeout(120)
+def test_mir_02_what_run_recorded_is_mirrored_and_built_from_without_upstream(yard: Yard) -> None:
+    pom = project(tools=TOOLS)
+    room = yard.room(pom)
     (room.project / "settings.xml").unlink()
+    bill, file = str(yard.directory / "bill.json"), str(room.project / "pom.xml")
     local = f"-Dmaven.repo.local={room.home}/repository"
-    pom = str(room.project / "pom.xml")
 
-    yard.served.entrepot("run", "--", "mvn", "-B", "-C", "-f", pom, local, "validate")
+    yard.served.entrepot("run", "--record", bill, "--", "mvn", "-B", "-C", "-f", file, local, "validate")
+    assert yard.registry.asked("/tool-1.0.jar") == [f"/{JAR}"], "run points Maven at us"
 
-    assert yard.registry.asked("/tool-1.0.jar") == [f"/{JAR}"]
+    yard.start_anew()
+    yard.served.entrepot("mirror", "--sbom", bill)
+    yard.registry.forget()
+    assert "\n0 done, " in yard.served.entrepot("mirror", "--sbom", bill)
+    assert [path for path in yard.registry.artifacts_asked if "metadata" not in path] == []
+    yard.go_offline()
+    yard.validate(pom)
 
 
 def test_side_files_fit_the_list_that_is_shown(yard: Yard) -> None:
@@ -222,18 +242,17 @@ configurations { tool }
 dependencies { tool 'org.acme:tool:1.+' }
 task show { doLast { configurations.tool.files.each { println 'got ' + it.name } } }
 """
-with_gradle = pytest.mark.skipif(bool(missing("gradle")), reason=missing("gradle"))
 
 
-@with_gradle
-def test_run_has_gradle_resolve_through_us_and_again_without_upstream(yard: Yard) -> None:
-    def show() -> str:
-        room = yard.room("")
-        room.write("build.gradle", BUILD)
-        room.write("settings.gradle", "")
-        home = ("--gradle-user-home", f"{room.home}/gradle", "--project-dir", str(room.project))
-        return yard.served.entrepot("run", "--", "gradle", *home, "--no-daemon", "-q", "show")
+@pytest.mark.skipif(bool(missing("gradle")), reason=missing("gradle"))
+@pytest.mark.timeout(120)
+def test_run_has_gradle_resolve_through_us(yard: Yard) -> None:
+    room = yard.room("")
+    room.write("build.gradle", BUILD)
+    room.write("settings.gradle", "")
+    home = ("--gradle-user-home", f"{room.home}/gradle", "--project-dir", str(room.project))
 
-    assert {"got tool-1.0.jar", "got part-1.0.jar"} <= set(show().splitlines())
-    yard.go_offline()
-    assert {"got tool-1.0.jar", "got part-1.0.jar"} <= set(show().splitlines())
+    said = yard.served.entrepot("run", "--", "gradle", *home, "--no-daemon", "-q", "show")
+
+    assert {"got tool-1.0.jar", "got part-1.0.jar"} <= set(said.splitlines())
+    assert yard.registry.asked("/tool-1.0.jar") == [f"/{JAR}"]

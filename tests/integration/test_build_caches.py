@@ -185,11 +185,12 @@ task make(type: Make)
 
 
 @pytest.mark.skipif(bool(missing("gradle")), reason=missing("gradle"))
+@pytest.mark.timeout(120)
 def test_gradle_takes_from_the_cache_what_another_machine_built(served: Served, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{served.address[1]}/gradle"
 
     def build(number: int) -> str:
-        room = Room(tmp_path / f"room{number}", url)
+        room = Room(tmp_path / f"room{number}", url, {"JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"})
         room.write("settings.gradle", SETTINGS.replace("{url}", url))
         room.write("build.gradle", BUILD)
         home = f"--gradle-user-home={room.home}/gradle"
