@@ -49,7 +49,8 @@ def compact(order: MirrorOrder) -> MirrorOrder:
     """The same order, with many package URLs as a paper."""
     if len(order.purls) <= MOST_PURLS:
         return order
-    body = "\n".join(" ".join(purl.split()) for purl in order.purls).encode(errors="replace")
+    # A text in which nothing is replaced is not copied: there may be very many.
+    body = "\n".join(purl.replace("\n", " ") for purl in order.purls).encode(errors="replace")
     listed = Paper(kind=PaperKind.PURLS, name=f"{len(order.purls)} package URLs", body=body)
     return replace(order, purls=(), papers=(listed, *order.papers))
 

@@ -74,7 +74,7 @@ class ParseJob:
     def _members_of(self, paper: PaperFile, chooser: Chooser) -> Iterator[Parsed]:
         try:
             if paper.kind is PaperKind.PURLS:
-                with open(paper.path, encoding="utf-8", errors="replace") as lines:
+                with open(paper.path, encoding="utf-8", errors="replace", newline="\n") as lines:
                     yield from _listed(lines, chooser)
                 return
             body = _read(paper)

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from entrepot.errors import BadRequest, EntrepotError
 
 LONGEST_LINE = 96 << 20
@@ -83,12 +85,12 @@ class ControlSocket:
 
     async def _reply(self, line: bytes, connection: ExitStack) -> dict[str, object]:
         try:
-            message = json.loads(line)
+            message = msgspec.json.decode(line)
             verb = self._verbs.get(message.get("verb", ""))
             if verb is None:
                 raise BadRequest(f"unknown verb; known: {', '.join(self._verbs)}")
             return {"ok": True, "result": await verb(message.get("arguments", {}), connection)}
         except EntrepotError as error:
             return {"ok": False, "code": error.code, "error": str(error)}
-        except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        except (msgspec.DecodeError, AttributeError, KeyError, TypeError) as error:
             return {"ok": False, "code": "bad-request", "error": f"the message cannot be understood: {error}"}
