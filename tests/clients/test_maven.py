@@ -28,7 +28,7 @@ NEWEST = "org/acme/base/1.2/base-1.2.pom"
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """For programs that run only for a moment."""
 
-pytestmark = pytest.mark.skipif(bool(missing("mvn")), reason=missing("mvn"))
+with_maven = pytest.mark.skipif(bool(missing("mvn")), reason=missing("mvn"))
 
 
 def days_ago(days: float) -> str:
@@ -101,6 +101,7 @@ def open_yard(stack: ExitStack, directory: Path, extra: str = "") -> Yard:
     return yard
 
 
+@with_maven
 def test_a_build_works_cold_then_without_artifacts_then_without_upstream(yard: Yard) -> None:
     pom = project(tools=TOOLS)
 
@@ -115,6 +116,7 @@ def test_a_build_works_cold_then_without_artifacts_then_without_upstream(yard: Y
     yard.validate(pom)
 
 
+@with_maven
 def test_a_snapshot_is_had_without_upstream_once_it_was_had(yard: Yard) -> None:
     folder = "org/acme/moving/1.0-SNAPSHOT"
     for path in ("maven-metadata.xml", "moving-1.0-20240501.100000-1.pom"):
@@ -125,6 +127,7 @@ def test_a_snapshot_is_had_without_upstream_once_it_was_had(yard: Yard) -> None:
     )
 
 
+@with_maven
 def test_a_flipped_bit_is_never_complete_and_never_stored(yard: Yard) -> None:
     bodies = {path: yard.registry.files[f"/{path}"][1] for path in (JAR, "org/acme/part/1.0/part-1.0.pom")}
     for path, body in bodies.items():
@@ -139,6 +142,7 @@ def test_a_flipped_bit_is_never_complete_and_never_stored(yard: Yard) -> None:
 
 
 @pytest.mark.timeout(120)
+@with_maven
 def test_mir_02_what_run_recorded_is_mirrored_and_built_from_without_upstream(yard: Yard) -> None:
     pom = project(tools=TOOLS)
     room = yard.room(pom)
@@ -182,6 +186,7 @@ def guarded(tmp_path: Path) -> Iterator[Yard]:
         yield yard
 
 
+@with_maven
 def test_a_strict_maven_takes_the_newest_that_is_old_enough(guarded: Yard) -> None:
     said = guarded.validate(project())
 
@@ -195,6 +200,7 @@ def test_a_strict_maven_takes_the_newest_that_is_old_enough(guarded: Yard) -> No
         assert guarded.get(f"{LIST}.{algorithm}").body.decode() == hashlib.new(algorithm, shown).hexdigest()
 
 
+@with_maven
 def test_maven_shows_the_address_that_tells_which_rule_refuses_a_young_version_and_until_when(guarded: Yard) -> None:
     with pytest.raises(ClientFailed) as failed:
         guarded.validate(project(parent="1.3"))
@@ -232,6 +238,37 @@ def test_a_dated_view_shows_the_list_as_it_was(guarded: Yard) -> None:
     shown = guarded.served.get(f"/@{day}/maven/{LIST}").body
     assert b"<version>1.2</version>" in shown
     assert b"<version>1.3</version>" not in shown
+
+
+def test_a_file_without_a_pom_is_as_old_as_itself_and_what_is_nowhere_is_absent(guarded: Yard) -> None:
+    for name, date in (("old", days_ago(30)), ("new", days_ago(1))):
+        guarded.registry.files[f"/org/acme/{name}/1/{name}-1.jar"] = ("application/java-archive", b"jar")
+        guarded.registry.modified[f"/org/acme/{name}/1/{name}-1.jar"] = date
+    got = {name: guarded.get(f"org/acme/{name}/1/{name}-1.jar").status for name in ("old", "new", "none")}
+    assert got == {"old": 200, "new": 403, "none": 404}
+
+
+def test_a_list_that_cannot_be_read_is_never_shown(guarded: Yard) -> None:
+    guarded.registry.instead[f"/{LIST}"] = b"<html><title>Log in</title></html>"
+    assert guarded.get(LIST).status == 502
+    assert guarded.get(f"{LIST}.sha1").status == 502
+
+
+def test_whoever_had_a_package_first_owns_it(tmp_path: Path) -> None:
+    """A second repository has plugins of its own, and another edition of what the first one has."""
+    portal = MavenRepository()
+    portal.publish("org.acme.plugin:org.acme.plugin.gradle.plugin", "1.0", packaging="pom")
+    portal.publish("org.acme:base", "9.0", packaging="pom")
+    with Registry() as first, Registry(files=portal.files) as second:
+        first.files = maven_repository().files
+        config = f'[repositories.maven]\necosystem = "maven"\nupstreams = ["{first.url}/", "{second.url}/"]\n'
+        with Served(tmp_path / "server", config) as served:
+            paths = (
+                "org/acme/plugin/org.acme.plugin.gradle.plugin/1.0/org.acme.plugin.gradle.plugin-1.0.pom",
+                "org/acme/base/1.0/base-1.0.pom",
+                "org/acme/base/9.0/base-9.0.pom",
+            )
+            assert [served.get(f"/maven/{path}").status for path in paths] == [200, 200, 404]
 
 
 # --- Gradle -----------------------------------------------------------------------------------------------------------
