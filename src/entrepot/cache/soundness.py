@@ -10,7 +10,7 @@ from entrepot.contracts.catalog import Catalog
 from entrepot.errors import StoreFailure
 from entrepot.model.entry import Blob, Entry
 
-ATTEMPTS = 3
+ATTEMPTS = 20
 """Documents with the same bytes, stored at the same time, replace each other's file."""
 
 _log = logging.getLogger("entrepot")
