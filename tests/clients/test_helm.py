@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.registry import Registry
-from tests.clients.room import missing
+from tests.clients.room import SEARCHED, missing
 from tests.faults.served import Served
 
 CONFIG = '[repositories.charts]\necosystem = "helm"\nupstreams = ["{url}/stable/"]\n'
@@ -54,7 +54,7 @@ class House:
             name: str(self.directory / "helm") for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
         }
         done = subprocess.run(
-            ["helm", *arguments], cwd=self.directory, env={"PATH": "/usr/local/bin:/usr/bin:/bin", **places},
+            ["helm", *arguments], cwd=self.directory, env={"PATH": SEARCHED, **places},
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
