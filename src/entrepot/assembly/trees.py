@@ -30,7 +30,6 @@ from entrepot.mirror.trees.walker import Walker
 from entrepot.model.order import MirrorOrder
 from entrepot.model.trees import Tree
 
-
 Pause = Callable[[float], Awaitable[None]]
 
 
