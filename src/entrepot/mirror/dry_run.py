@@ -9,7 +9,7 @@ from typing import Literal
 
 from entrepot.contracts.mirrors import ItemError, ItemKind, ItemState, Job, MirrorItem
 from entrepot.errors import Absent, EntrepotError, NotServed, PolicyError
-from entrepot.mirror.dossier import Dossiers, encode_order, note_of
+from entrepot.mirror.dossier import Dossiers, OrderNote, encode_order
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.items import resource_of, selection_of, wanted_of
 from entrepot.mirror.pages import PAGE
@@ -61,9 +61,9 @@ class Stage:
 Stages = Callable[[], AbstractAsyncContextManager[Stage]]
 
 
-async def rehearse(stage: Stage, order: MirrorOrder, job: Job) -> AsyncGenerator[PlannedItem, None]:
+async def rehearse(stage: Stage, order: MirrorOrder, note: OrderNote, job: Job) -> AsyncGenerator[PlannedItem, None]:
     """Raises StoreFailure."""
-    ground, note = stage.ground, note_of(order)
+    ground = stage.ground
     await asyncio.to_thread(stage.dossiers.keep, job.id, order.papers)
     await ground.book.add_job(job, encode_order(note))
     await stage.reader.read(job, note)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from entrepot.contracts.mirrors import ItemError, ItemState, Job, JobState
 from entrepot.errors import BadRequest, EntrepotError
-from entrepot.mirror.dossier import Dossiers, compact, digest_of, encode_order, note_of
+from entrepot.mirror.dossier import Dossiers, OrderNote, compact, digest_of, encode_order, note_of
 from entrepot.mirror.dry_run import PlannedItem, Stages, rehearse
 from entrepot.mirror.ground import Ground
 from entrepot.mirror.running import Runner
@@ -29,11 +29,12 @@ class Mirror:
         """The job that does it: a new one, or one that has the same order and has not ended. `repositories`: the only
         ones that whoever asks may fill. Raises BadRequest, StoreFailure."""
         order = await asyncio.to_thread(compact, order)
-        job = self._new_job(order, client, repositories, name)
+        note = await asyncio.to_thread(note_of, order)
+        job = self._new_job(order, note, client, repositories, name)
         # Before anybody can see the job: whoever takes it on needs them.
         await asyncio.to_thread(self._dossiers.keep, job.id, order.papers)
         try:
-            taken = await self._book.add_job(job, encode_order(note_of(order)))
+            taken = await self._book.add_job(job, encode_order(note))
         except EntrepotError:
             await asyncio.to_thread(self._dossiers.drop, job.id)
             raise
@@ -48,16 +49,19 @@ class Mirror:
         """What a job would do; documents that are not held are fetched for it, and nothing is kept or changed. To be
         closed (`contextlib.aclosing`) where it is not read to its end. Raises BadRequest, StoreFailure."""
         order = await asyncio.to_thread(compact, order)
-        job = self._new_job(order, "rehearsal", repositories, "")
+        note = await asyncio.to_thread(note_of, order)
+        job = self._new_job(order, note, "rehearsal", repositories, "")
         async with self._stages() as stage:
-            async for planned in rehearse(stage, order, job):
+            async for planned in rehearse(stage, order, note, job):
                 yield planned
 
-    def _new_job(self, order: MirrorOrder, client: str, allowed: Collection[str] | None, name: str) -> Job:
+    def _new_job(
+        self, order: MirrorOrder, note: OrderNote, client: str, allowed: Collection[str] | None, name: str
+    ) -> Job:
         self._check(order, allowed)
         return Job(
             id=secrets.token_hex(16),
-            order_digest=digest_of(note_of(order), client, allowed),
+            order_digest=digest_of(note, client, allowed),
             name=name,
             client=client,
             repositories=None if allowed is None else tuple(sorted(allowed)),

@@ -16,7 +16,8 @@ from entrepot.mirror.items import item_of_named, item_of_selection, settle
 from entrepot.mirror.parsing import PaperFile, ParseJob, RepositoryFacts
 from entrepot.mirror.sources.parsed import Parsed, read_parsed
 
-PAGE: Final = 500
+PAGE: Final = 100
+"""So few at a time: hits wait while rows are made of them."""
 SMALL_BYTES: Final = 64 << 10
 """Papers of an order up to this size, together, are read in less time than a helper takes to start."""
 
