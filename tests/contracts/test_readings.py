@@ -29,11 +29,11 @@ def test_nothing_is_found_of_who_was_not_noted(readings: Readings) -> None:
 
 
 def test_each_of_many_readers_has_its_own(readings: Readings) -> None:
-    for number in range(1000):
+    for number in range(200):
         readings.note(f"reader {number}", number, 100.0)
-    found = [readings.find(f"reader {number}", 0.0) for number in range(1000)]
+    found = [readings.find(f"reader {number}", 0.0) for number in range(200)]
     assert all(one is None or one == (number, 100.0) for number, one in enumerate(found))
-    assert sum(one is not None for one in found) > 900
+    assert sum(one is not None for one in found) > 180
 
 
 def test_in_memory_the_oldest_is_forgotten_first() -> None:

@@ -97,7 +97,7 @@ class Workshop:
             _log.error("%s", self.catalog.recovered)
         self._board: Board = FileBoard(run / "flights") if shared else SoloBoard()
         self.generation: Generation = FileGeneration(run / "generation") if shared else SoloGeneration()
-        self._readings: Readings = FileReadings(run / "readings") if shared else SoloReadings()
+        self._readings = _readings_at(run / "readings") if shared else SoloReadings()
         self.counters = Counters()
         self.tally = Tally(run / "counts", self.counters)
         self.background = Background()
@@ -424,3 +424,12 @@ class Workshop:
             if self.sessions.end():
                 break
         os.kill(os.getppid(), signal.SIGTERM)
+
+
+def _readings_at(path: Path) -> Readings:
+    """Shared by all workers; by none where the disk is full, so that the server starts all the same."""
+    try:
+        return FileReadings(path)
+    except StoreFailure as failure:
+        _log.warning("each worker remembers by itself which generation a client reads: %s", failure)
+        return SoloReadings()

@@ -6,7 +6,9 @@ import os
 import struct
 from pathlib import Path
 
-_SLOTS = 1 << 16
+from entrepot.errors import StoreFailure
+
+_SLOTS = 1 << 12
 _SLOT = struct.Struct("<16sQd")  # who reads, generation, until
 _SEAL = struct.Struct("<Q")
 _STRIDE = _SLOT.size + _SEAL.size
@@ -16,6 +18,13 @@ class FileReadings:
     """Two readers that fall on one slot push each other out: whoever is forgotten gets what is current."""
 
     def __init__(self, path: Path) -> None:
+        """Raises StoreFailure where the disk has no room for it."""
+        try:
+            self._open(path)
+        except OSError as error:
+            raise StoreFailure(f"{path.name}: what clients read cannot be shared: {error.strerror}") from error
+
+    def _open(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             # Room on the disk is taken now: a mapped page without any would kill the process (SIGBUS).
