@@ -204,6 +204,24 @@ def test_the_host_of_an_images_address_tells_its_repository(purl: str, repositor
     assert (found.selection.package, found.selection.version) == (package, "1")
 
 
+def test_a_package_of_a_registry_that_is_no_upstream_here_is_not_looked_for_elsewhere() -> None:
+    found = choose("pkg:npm/own-secret@1.0.0?repository_url=https://npm.other.example/repo")
+    assert found.selection is None
+    assert "no repository here has https://npm.other.example/repo for an upstream" in found.error
+
+
+def test_whoever_names_the_repository_may_take_the_package_from_there() -> None:
+    found = choose("pkg:npm/left-pad@1.3.0?repository_url=https://npm.other.example/repo", only=("npm",))
+    assert (found.error, found.repository) == ("", "npm")
+
+
+def test_the_public_registry_may_be_reached_by_way_of_a_mirror() -> None:
+    public = Npm.default_upstream()
+    assert public is not None
+    found = choose(f"pkg:npm/left-pad@1.3.0?repository_url={public}")
+    assert (found.error, found.repository) == ("", "npm")
+
+
 def test_an_image_of_a_host_that_no_repository_stands_for_is_refused() -> None:
     assert (
         "no repository stands for other.example" in choose("pkg:oci/app?repository_url=other.example/app&tag=1").error

@@ -106,9 +106,20 @@ class Chooser:
         if found is not None:
             destination, path = found
             return destination, replace(purl, qualifiers=_replaced(purl, "repository_url", path))
-        by_address = _with_upstream(serving, purl.qualifier("repository_url"))
+        address = purl.qualifier("repository_url")
+        by_address = _with_upstream(serving, address)
         by_name = next((one for one in serving if one.name == told), None)
-        return by_address or by_name or next(iter(serving), None), purl
+        first = next(iter(serving), None)
+        if by_address or by_name or first is None:
+            return by_address or by_name, purl
+        named = self._only or first.ecosystem.named_by_address
+        if address and not named and not _is_public(first.ecosystem, address):
+            # What a private registry has under this name, and that there is such a name, is not for another one.
+            raise BadRequest(
+                f"{purl}: no repository here has {address} for an upstream; configure one, or name the repository to "
+                "take it from with --repository"
+            )
+        return first, purl
 
     def _where(self) -> str:
         return f"none of the repositories {', '.join(sorted(self._only))}" if self._only else "no repository here"
@@ -120,6 +131,13 @@ def _with_upstream(destinations: Sequence[Destination], url: str) -> Destination
         return None
     wanted = _plain(url)
     return next((one for one in destinations if wanted in map(_plain, one.upstreams)), None)
+
+
+def _is_public(ecosystem: Ecosystem, url: str) -> bool:
+    """Whether an address is the public registry's: repositories may reach that by way of a mirror. Raises
+    BadRequest."""
+    public = ecosystem.default_upstream()
+    return public is not None and _plain(public)[0] == _plain(url)[0]
 
 
 def _plain(url: str) -> tuple[str, str]:
