@@ -266,9 +266,7 @@ class Proxy:
         if visit.started:
             # Too late for a status: raising breaks the transfer, so nobody takes half a file for a whole one.
             raise BrokenTransfer(str(error)) from error
-        visit.trace.outcome = (
-            "absent" if isinstance(error, Absent | NotYet | Withheld) else "refused" if error.status < 500 else "error"
-        )
+        visit.trace.outcome = _outcome_of(error)
         self._note_absence(visit, error)
         ecosystem = visit.mounted.repository.ecosystem if visit.mounted is not None else None
         reply = ecosystem.problem(error) if ecosystem else Reply(status=error.status, body=f"{error}\n".encode())
