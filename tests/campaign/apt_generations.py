@@ -113,5 +113,5 @@ def main(arguments: Sequence[str] = ()) -> int:
                 Path(place), clients=options.clients, generations=options.generations, by_hash=by_hash, workers=2
             )
         print(f"{'by hash' if by_hash else 'plain names'}: {outcome}", flush=True)
-        bad += outcome.mixed
+        bad += outcome.mixed + outcome.failed.total()
     return 1 if bad else 0

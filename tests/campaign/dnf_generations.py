@@ -130,5 +130,5 @@ def main(arguments: Sequence[str] = ()) -> int:
                 Path(place), clients=asked.clients, generations=asked.generations, options=options, workers=2
             )
         print(f"{name}: {outcome}", flush=True)
-        bad += outcome.mixed
+        bad += outcome.mixed + outcome.failed.total()
     return 1 if bad else 0
