@@ -28,8 +28,8 @@ from entrepot.web.orders import LARGEST_ORDER, OrderBody, order_of, title_of
 
 COMMAND_LINE: Final = "command line"
 """Who asks over the control socket. It has a blank, which no token's name has."""
-MOST_PLANNED: Final = 1000
-"""Lines of a rehearsal in one answer."""
+MOST_PLANNED: Final = 100
+"""Lines of a rehearsal in one answer: hits wait while they are made and written as JSON."""
 
 _ID: Final = (Parameter(name="id", text="The id of a mirror job."),)
 
