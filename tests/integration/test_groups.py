@@ -23,6 +23,7 @@ stale.error_backoff = "1ms..1ms"
 groups = [{{ root = '(?P<base>.*)/repodata/repomd\\.xml', members = '{{base}}/repodata/.*' }}]
 """
 ROOT, MEMBER = "/f/repodata/repomd.xml", "/f/repodata/primary.xml.gz"
+ALONE = "/f/read.me"
 
 
 @pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
@@ -47,6 +48,18 @@ def test_mut_13_clients_see_a_new_root_with_its_members_or_the_old_ones(entrepot
     entrepot.origin.disturb(MEMBER, answers(500))
     for _ in range(10):
         assert [entrepot.get(path).body for path in (ROOT, MEMBER)] == [b"new", b"new"]
+
+
+def test_what_was_touched_on_the_disk_still_stands_in_for_what_upstream_does_not_give(entrepot: Entrepot) -> None:
+    for path in (ROOT, MEMBER, ALONE):
+        entrepot.origin.serve(path, Page(body=path.encode()))
+        assert entrepot.get(path).status == 200
+        assert entrepot.stores(path)
+    for blob in (entrepot.served.data / "blobs").glob("??/*"):
+        blob.touch()
+    for path in (ROOT, ALONE):
+        entrepot.origin.disturb(path, answers(500))
+    assert [entrepot.get(path).body for path in (ROOT, ALONE)] == [ROOT.encode(), ALONE.encode()]
 
 
 def get_from(address: str, served: Served, path: str) -> bytes:

@@ -115,7 +115,7 @@ class Bringing:
 
     async def _known(self, repository: Repository, resource: Resource) -> Entry | None:
         """What has a name of its own and is here; it counts again."""
-        known = self._documents.find_sound(repository, resource)
+        known = await self._documents.find_sound(repository, resource)
         if known is not None and known.aside_at is not None:
             known = replace(known, aside_at=None)
             await self._kit.catalog.put_entry(known)
@@ -135,7 +135,7 @@ class Bringing:
             next_check_at=None,
             expired=False,
         )
-        if blob is None or not self._documents.is_sound(entry):
+        if blob is None or not await self._documents.is_sound(entry):
             return None
         if held.sha256 != sha256:
             headers = Headers(field for field in held.headers if field[0] not in _OF_BYTES)

@@ -28,7 +28,7 @@ class Choosing:
         held = self._held(repository, root)
         wanted = candidates(held, cooldown, now, as_of) if held else []
         for choice in wanted:
-            entry = self.root_of(repository, resource, choice)
+            entry = await self.root_of(repository, resource, choice)
             if entry is None:
                 continue
             expires = await self.annals.rosters.expires(repository, resource, entry)
@@ -38,11 +38,11 @@ class Choosing:
         # Clients refuse them all: better the one that upstream has than one that nobody should have.
         return next((choice for choice in wanted if choice.held.number == held[0].number), None)
 
-    def root_of(self, repository: Repository, root: Resource, choice: Choice) -> Entry | None:
+    async def root_of(self, repository: Repository, root: Resource, choice: Choice) -> Entry | None:
         """The root of the chosen generation, if its bytes are there."""
         current = self.annals.number(repository, root.key)
         edition = choice.held.number if choice.held.number != current else 0
-        return self._documents.find_sound(repository, replace(root, edition=edition))
+        return await self._documents.find_sound(repository, replace(root, edition=edition))
 
     def _held(self, repository: Repository, root: str) -> list[Held]:
         """The latest first."""
@@ -63,7 +63,7 @@ class Choosing:
         resource, choice = self.annals.resource_at(repository, root), await self.choice(repository, root, as_of)
         entry = None
         if resource is not None and choice is not None:
-            entry = self.root_of(repository, resource, choice)
+            entry = await self.root_of(repository, resource, choice)
         elif resource is not None:
             entry = self._documents.find_entry(repository, resource)
         if entry is not None and entry.sha256 == sha256:

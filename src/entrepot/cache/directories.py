@@ -89,7 +89,7 @@ class Directories:
         PolicyError."""
         case = opened(self._kit.fetcher, repository, listing_of(key))
         repository, resource = case.repository, case.resource
-        flight, _ = self._launch(repository, resource, self._documents.find_entry(repository, resource))
+        flight, _ = await self._launch(repository, resource, self._documents.find_entry(repository, resource))
         source = await self._documents.source_of(repository, resource, flight)
         try:
             return Brought(
@@ -101,8 +101,8 @@ class Directories:
         finally:
             source.blob.close()
 
-    def _launch(self, repository: Repository, resource: Resource, entry: Entry | None) -> tuple[Flight, bool]:
-        sound = entry if entry is not None and entry.gone_at is None and self._soundness.is_there(entry) else None
+    async def _launch(self, repository: Repository, resource: Resource, entry: Entry | None) -> tuple[Flight, bool]:
+        sound = await self._soundness.sound(entry)
 
         async def examine(blob: OpenBlob, document: Document) -> None:
             await self._folder_of(repository, resource, blob, document.content_type)
@@ -157,7 +157,7 @@ class Directories:
             answer = await self._page_from(repository, resource, step.entry, ask)
             if answer is not None:
                 if step.refresh and not self._flights.stopping:
-                    self._launch(repository, resource, step.entry)
+                    await self._launch(repository, resource, step.entry)
                 outcome = "stale" if step.detail else "hit"
                 answer.trace = Trace(outcome=outcome, detail=step.detail, key=resource.stored_key)
                 return answer
@@ -171,7 +171,7 @@ class Directories:
         self, repository: Repository, resource: Resource, entry: Entry | None, ask: ClientAsk
     ) -> Answer | None:
         stand_in = await self._standing.stand_in(repository, resource, entry)
-        flight, joined = self._launch(repository, resource, entry)
+        flight, joined = await self._launch(repository, resource, entry)
         trace = Trace(outcome="joined" if joined else "miss", key=resource.stored_key, flight=flight)
         try:
             await first_word(flight, repository.rules.patience if stand_in else None)

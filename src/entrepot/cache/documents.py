@@ -135,7 +135,7 @@ class Documents:
             source = await self.stored_source(repository, index, entry)
             if source is not None:
                 return source
-        flight, _ = self.launch(repository, index, entry)
+        flight, _ = await self.launch(repository, index, entry)
         return await self.source_of(repository, index, flight)
 
     async def bring(self, repository: Repository, resource: Resource, *, stored_only: bool = False) -> Source:
@@ -152,7 +152,7 @@ class Documents:
                 return source
         if stored_only:
             raise NotCached(f"{repository.name}/{resource.key}: not stored")
-        flight, _ = self.launch(repository, resource, entry)
+        flight, _ = await self.launch(repository, resource, entry)
         try:
             return await self.source_of(repository, resource, flight)
         except UpstreamFailure:
@@ -177,9 +177,9 @@ class Documents:
         now: datetime = self._kit.clock.now()
         return not entry.expired and abs((now - entry.validated_at).total_seconds()) < RECENT_SECONDS
 
-    def launch(self, repository: Repository, index: Resource, entry: Entry | None) -> tuple[Flight, bool]:
+    async def launch(self, repository: Repository, index: Resource, entry: Entry | None) -> tuple[Flight, bool]:
         """The flight that brings an index; conditional on a stored entry where its bytes are there."""
-        sound = entry if entry is not None and entry.gone_at is None and self._soundness.is_there(entry) else None
+        sound = await self._soundness.sound(entry)
 
         async def examine(blob: OpenBlob, document: Document) -> None:
             await self.examine(repository, index, blob, document)
@@ -233,14 +233,13 @@ class Documents:
             return None
         return self.of_today(repository, resource, entry) if entry is not None else None
 
-    def is_sound(self, entry: Entry) -> bool:
-        """Whether its bytes are there and unchanged."""
-        return self._soundness.is_there(entry)
+    async def is_sound(self, entry: Entry) -> bool:
+        """Whether its bytes are right."""
+        return await self._soundness.is_sound(entry)
 
-    def find_sound(self, repository: Repository, resource: Resource) -> Entry | None:
-        """The entry, if it has a body and that is there and unchanged."""
-        entry = self.find_entry(repository, resource)
-        return entry if entry is not None and entry.gone_at is None and self.is_sound(entry) else None
+    async def find_sound(self, repository: Repository, resource: Resource) -> Entry | None:
+        """The entry, if it has a body and that is right."""
+        return await self._soundness.sound(self.find_entry(repository, resource))
 
     def of_today(self, repository: Repository, resource: Resource, entry: Entry) -> Entry | None:
         """After a change of address or credentials: what another upstream said must be said again by today's, and

@@ -377,7 +377,7 @@ class Engine:
         if answer is None:
             return None
         if step.refresh and not self._flights.stopping:
-            self._documents.launch(repository, resource, step.entry)
+            await self._documents.launch(repository, resource, step.entry)
         answer.trace = Trace(outcome="stale" if step.detail else "hit", detail=step.detail, key=resource.stored_key)
         return self._standing.dated(answer, repository, resource, step.entry)
 
@@ -400,7 +400,7 @@ class Engine:
         self, repository: Repository, resource: Resource, entry: Entry | None, ask: ClientAsk
     ) -> Answer:
         stand_in = await self._standing.stand_in(repository, resource, entry)
-        flight, joined = self._documents.launch(repository, resource, entry)
+        flight, joined = await self._documents.launch(repository, resource, entry)
         trace = Trace(outcome="joined" if joined else "miss", key=resource.stored_key, flight=flight)
         try:
             await first_word(flight, repository.rules.patience if stand_in else None)

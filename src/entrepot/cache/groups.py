@@ -120,7 +120,7 @@ class Groups:
         if number != self._annals.number(case.repository, resource.snapshot):
             former = replace(resource, edition=number)
             kept = self._documents.find_entry(case.repository, former)
-            if kept is not None and kept.gone_at is None and not kept.expired and self._standing.is_there(kept):
+            if kept is not None and kept.gone_at is None and not kept.expired and await self._standing.is_sound(kept):
                 return former, Membership(validated_at=kept.validated_at, fresh_until=until)
             roster = await self._annals.roster(case.repository.plain, resource.snapshot, number)
             if roster is not None and resource.key in roster.by_key:
@@ -210,9 +210,12 @@ class Groups:
         choice = await self._choosing.choice(case.repository.plain, case.resource.key, ask.as_of)
         if choice is None or not choice.detail:
             return answer
-        entry = self._choosing.root_of(case.repository, case.resource, choice)
-        if entry is None:
+        entry = await self._choosing.root_of(case.repository, case.resource, choice)
+        if entry is None and choice.held.number == self._annals.number(case.repository, case.resource.key):
             return answer
+        if entry is None:
+            release(answer)
+            raise StoreFailure(f"{case.repository.name}/{case.resource.key}: the stored bytes disappeared")
         if entry.sha256 != answer.entry.sha256:
             release(answer)
             former = await self._standing.from_entry(case.repository, case.resource, entry, ask, "")
@@ -229,8 +232,9 @@ class Groups:
         choice = None
         if case.resource.is_root:
             choice = await self._choosing.choice(case.repository.plain, case.resource.key)
-        former = self._choosing.root_of(case.repository, case.resource, choice) if choice is not None else None
-        return former or entry
+        if choice is None:
+            return entry
+        return await self._choosing.root_of(case.repository, case.resource, choice) or entry
 
     # --- clients in the middle of an update -------------------------------------------------------------------------
 

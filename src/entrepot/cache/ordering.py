@@ -33,7 +33,7 @@ class Orders:
             repository=repository,
             resource=resource,
             counts=self._counters.of(repository.name),
-            entry=entry if entry is not None and self._soundness.is_there(entry) else None,
+            entry=await self._soundness.sound(entry),
             fact=fact,
             learn=(lambda: self._learn(repository, resource)) if listed else None,
             locate=(lambda upstream: self._documents.locate(repository, resource, upstream))

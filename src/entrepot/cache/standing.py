@@ -54,10 +54,6 @@ class Standing:
             return fresh_until(entry, resource, rules)
         return now.timestamp() - stale_for(entry, resource, rules, now)
 
-    def is_there(self, entry: Entry) -> bool:
-        """Whether its bytes are there and unchanged."""
-        return self._soundness.is_there(entry)
-
     async def is_sound(self, entry: Entry) -> bool:
         """Whether its bytes are right, read again where that cannot be told otherwise."""
         return await self._soundness.is_sound(entry)
@@ -91,7 +87,7 @@ class Standing:
             return None
         if entry.gone_at is not None:
             return None if await self.is_listed(repository, resource) else entry
-        return entry if self._soundness.is_there(entry) else None
+        return await self._soundness.sound(entry)
 
     async def is_replaced(self, repository: Repository, resource: Resource, entry: Entry) -> bool:
         """Whether a stored listing says that other bytes have this file's name now."""

@@ -167,7 +167,7 @@ class Supply:
     async def _launch(self, case: Case, resource: Resource, entry: Entry | None, *, checked: bool) -> Flight:
         repository = case.repository
         if resource.kind is Kind.INDEX:
-            flight, _ = self._documents.launch(repository, resource, entry)
+            flight, _ = await self._documents.launch(repository, resource, entry)
             return flight
         if not checked:
             await self.check(case, None, stored_only=False)
