@@ -8,7 +8,7 @@ from collections.abc import Callable
 from entrepot.contracts.blobs import BlobStore, OpenBlob
 from entrepot.contracts.catalog import Catalog
 from entrepot.errors import StoreFailure
-from entrepot.model.entry import Blob, Entry
+from entrepot.model.entry import Blob, Entry, Fingerprint
 
 ATTEMPTS = 20
 """Documents with the same bytes, stored at the same time, replace each other's file."""
@@ -20,6 +20,8 @@ class Soundness:
     def __init__(self, blobs: BlobStore, catalog: Catalog, on_quarantine: Callable[[], None]) -> None:
         self._blobs, self._catalog, self._on_quarantine = blobs, catalog, on_quarantine
         self._verifying: dict[str, asyncio.Task[bool]] = {}
+        self._wrong: dict[str, Fingerprint | None] = {}
+        """What could not be moved into quarantine: it need not be read each time to be told wrong."""
 
     def is_there(self, entry: Entry) -> bool:
         """Whether the entry's bytes are there and unchanged, as can be told without reading them."""
@@ -37,7 +39,10 @@ class Soundness:
         blob = self._open(sha256)
         if blob is None or self._matches(blob):
             return blob
+        known_wrong = sha256 in self._wrong and self._wrong[sha256] == blob.fingerprint()
         blob.close()
+        if known_wrong:
+            return None
         task = self._verifying.get(sha256)
         if task is None:
             task = self._verifying[sha256] = asyncio.create_task(self._verify(sha256))
@@ -96,7 +101,7 @@ class Soundness:
         finally:
             blob.close()
         if not right:
-            self._set_aside(sha256)
+            self._set_aside(sha256, after)
             return False
         if before is None or before != after:
             return None
@@ -106,13 +111,14 @@ class Soundness:
             _log.warning("the verification of %s could not be noted: %s", sha256, failure)
         return True
 
-    def _set_aside(self, sha256: str) -> None:
+    def _set_aside(self, sha256: str, fingerprint: Fingerprint | None) -> None:
         _log.error("stored bytes were changed: %s; moved into quarantine, fetched again on demand", sha256)
         self._on_quarantine()
         try:
             self._blobs.quarantine(sha256)
         except StoreFailure as failure:
             _log.warning("they stay where they are, unused: %s", failure)
+            self._wrong[sha256] = fingerprint
 
 
 def hash_of(blob: OpenBlob) -> str:
