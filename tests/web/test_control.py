@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.cli.control import Control
 from entrepot.errors import NotServed
 from entrepot.web.control import ControlSocket, socket_address
 
@@ -27,6 +28,11 @@ class Office:
     async def echo(self, arguments: Arguments, connection: ExitStack) -> object:
         return dict(arguments)
 
+    async def weigh(self, arguments: Arguments, connection: ExitStack) -> object:
+        documents = arguments["documents"]
+        assert isinstance(documents, list)
+        return [[one["name"], len(one["body"]), one["body"][-1:].decode()] for one in documents]
+
     async def refuse(self, arguments: Arguments, connection: ExitStack) -> object:
         raise NotServed("there is no such thing")
 
@@ -36,7 +42,9 @@ class Office:
 
     @asynccontextmanager
     async def open(self, path: Path) -> AsyncIterator[None]:
-        control = ControlSocket(path, {"echo": self.echo, "refuse": self.refuse, "stay": self.stay})
+        control = ControlSocket(
+            path, {"echo": self.echo, "refuse": self.refuse, "stay": self.stay, "weigh": self.weigh}
+        )
         await control.open()
         try:
             yield
@@ -48,8 +56,8 @@ class Caller:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self.writer = reader, writer
 
-    async def say(self, line: bytes) -> dict[str, object]:
-        self.writer.write(line + b"\n")
+    async def say(self, line: bytes, end: bytes = b"\n") -> dict[str, object]:
+        self.writer.write(line + end)
         answer: dict[str, object] = json.loads(await self._reader.readline())
         return answer
 
@@ -88,6 +96,33 @@ async def test_an_error_of_ours_is_told_with_its_code(tmp_path: Path) -> None:
 async def test_what_cannot_be_understood_is_told_so_and_the_connection_stays(tmp_path: Path, line: bytes) -> None:
     async with Office().open(tmp_path / "control.sock"), calling(tmp_path / "control.sock") as caller:
         assert (await caller.say(line))["code"] == "bad-request"
+        assert (await caller.call("echo"))["ok"] is True
+
+
+async def test_bytes_that_follow_a_message_are_put_where_it_says(tmp_path: Path) -> None:
+    documents: list[dict[str, object]] = [
+        {"name": "small", "body": b"\n"},
+        {"name": "none", "body": b""},
+        {"name": "big", "body": b"\0" * 300_000 + b"a"},
+    ]
+
+    def call() -> object:
+        with Control.connect(tmp_path) or pytest.fail("nobody answers") as control:
+            return [control.call("weigh", documents=documents), control.call("echo", a=1)]
+
+    async with Office().open(tmp_path / "control.sock"):
+        weighed = [["small", 1, "\n"], ["none", 0, ""], ["big", 300_001, "a"]]
+        assert await asyncio.to_thread(call) == [weighed, {"a": 1}]
+
+
+@pytest.mark.parametrize("place", [["papers", 0], [0], ["documents", 3, "body"], ["documents", "body"]])
+async def test_bytes_that_belong_nowhere_are_told_so_and_the_connection_stays(
+    tmp_path: Path, place: list[object]
+) -> None:
+    message = {"verb": "weigh", "arguments": {"documents": [{}]}, "attached": [{"place": place, "size": 3}]}
+    async with Office().open(tmp_path / "control.sock"), calling(tmp_path / "control.sock") as caller:
+        answer = await caller.say(json.dumps(message).encode() + b"\nabc", end=b"")
+        assert answer["code"] == "bad-request"
         assert (await caller.call("echo"))["ok"] is True
 
 

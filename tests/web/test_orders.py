@@ -77,7 +77,7 @@ def test_a_lock_file_given_as_text_has_the_name_that_is_told_or_recognised() -> 
         ({"sbom": {"txt": "{}"}}, "unknown field `txt` - at `$.sbom`"),
         ({"sbom": {"name": "a.json"}}, "a.json: give its content"),
         ({"sbom": {"text": "a", "base64": "YQ=="}}, "a document: give its content"),
-        ({"sbom": {"base64": "?"}}, "a document: its content cannot be read"),
+        ({"sbom": {"base64": "?"}}, "Invalid base64 encoded string - at `$.sbom.base64`"),
         ({"purls": ["pkg:npm/left"], "dependencies": "some"}, "Invalid enum value 'some' - at `$.dependencies`"),
         ({"purls": ["pkg:npm/left"], "latest": 0}, "Expected `int` >= 1 - at `$.latest`"),
         ({"purls": ["pkg:npm/left"], "latest": 2**70}, "Expected `int` <= 1000000 - at `$.latest`"),

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,10 +44,15 @@ class Control:
         return cls(connection)
 
     def call(self, verb: str, **arguments: object) -> object:
-        """Raises Refusal, also when the server ends before it answers."""
-        message = json.dumps({"verb": verb, "arguments": arguments}).encode() + b"\n"
+        """Bytes in documents, which are objects in lists, follow the message. Raises Refusal, also when the server
+        ends before it answers."""
+        bodies = list(_bodies(arguments))
+        attached = [{"place": place, "size": len(body)} for place, body in bodies]
+        message = {"verb": verb, "arguments": arguments, "attached": attached}
         try:
-            self._connection.sendall(message)
+            self._connection.sendall(json.dumps(message, default=_elsewhere).encode() + b"\n")
+            for _, body in bodies:
+                self._connection.sendall(body)
             line = self._answers.readline()
         except OSError:
             line = b""
@@ -69,3 +75,16 @@ class Control:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _bodies(arguments: Mapping[str, object]) -> Iterator[tuple[list[str | int], bytes]]:
+    for name, value in arguments.items():
+        for number, document in enumerate(value) if isinstance(value, list) else ():
+            for field, body in document.items() if isinstance(document, dict) else ():
+                if isinstance(body, bytes):
+                    yield [name, number, field], body
+
+
+def _elsewhere(body: object) -> None:
+    """In place of bytes that follow."""
+    assert isinstance(body, bytes)

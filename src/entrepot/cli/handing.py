@@ -1,6 +1,5 @@
 """Documents that are handed to a server: files, and what comes on standard input."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ from entrepot.web.orders import LARGEST_ORDER
 
 STANDARD_INPUT: Final = "standard input"
 
-Document = dict[str, str]
-"""As `web.orders.Document` is written."""
+Document = dict[str, str | bytes]
+"""As `web.orders.Document` is written, but for its bytes, which are handed over as they are."""
 
 
 class CannotRead(EntrepotError):
@@ -60,4 +59,4 @@ def _document(name: str, body: bytes) -> Document:
         raise TooLarge(f"{name}: larger than {size_text(LARGEST_ORDER)}, which is as much as an order takes")
     if not body.strip():
         raise CannotRead(f"{name}: there is nothing in it")
-    return {"name": name, "base64": b64encode(body).decode()}
+    return {"name": name, "base64": body}

@@ -1,4 +1,8 @@
-"""The control socket: one line of JSON in, one line of JSON out, for the user who runs the server."""
+"""The control socket: one line of JSON in, one line of JSON out, for the user who runs the server.
+
+Bytes follow the line that speaks of them, because hits wait while a long line is decoded: `attached` tells for each how
+many there are, and where they belong in the arguments.
+"""
 
 import asyncio
 import json
@@ -8,15 +12,33 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
 
-from entrepot.errors import BadRequest, EntrepotError
+from entrepot.errors import BadRequest, EntrepotError, TooLarge
 
 LONGEST_LINE = 96 << 20
-"""Bytes: an order with 64 MiB of documents, which travel in base64."""
+"""Bytes: an order with very many package URLs."""
+MOST_ATTACHED = 96 << 20
+"""Bytes: more than the documents of any order, so that whoever counts those can say what is wrong."""
+PIECE_BYTES = 64 << 10
 LONGEST_ADDRESS = 107
 """Bytes that fit into the address of a Unix socket (unix(7))."""
+
+
+class Attached(msgspec.Struct):
+    place: Annotated[list[str | int], msgspec.Meta(min_length=1)]
+    """The way through the arguments."""
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    """Bytes."""
+
+
+class Message(msgspec.Struct):
+    verb: str = ""
+    arguments: dict[str, object] = {}
+    attached: list[Attached] = []
+
 
 Verb = Callable[[Mapping[str, object], ExitStack], Awaitable[object]]
 """Arguments to a JSON-ready result. What is entered into the stack lasts until the connection ends."""
@@ -75,7 +97,7 @@ class ControlSocket:
         try:
             with ExitStack() as connection:
                 while line := await reader.readline():
-                    writer.write(json.dumps(await self._reply(line, connection)).encode() + b"\n")
+                    writer.write(json.dumps(await self._reply(line, reader, connection)).encode() + b"\n")
                     await writer.drain()
         except (ConnectionError, ValueError):
             _log.debug("a control connection broke")
@@ -83,14 +105,40 @@ class ControlSocket:
             self._writers.discard(writer)
             writer.close()
 
-    async def _reply(self, line: bytes, connection: ExitStack) -> dict[str, object]:
+    async def _reply(self, line: bytes, reader: asyncio.StreamReader, connection: ExitStack) -> dict[str, object]:
         try:
-            message = msgspec.json.decode(line)
-            verb = self._verbs.get(message.get("verb", ""))
+            message = msgspec.json.decode(line, type=Message)
+            await _attach(message, reader)
+            verb = self._verbs.get(message.verb)
             if verb is None:
                 raise BadRequest(f"unknown verb; known: {', '.join(self._verbs)}")
-            return {"ok": True, "result": await verb(message.get("arguments", {}), connection)}
+            return {"ok": True, "result": await verb(message.arguments, connection)}
         except EntrepotError as error:
             return {"ok": False, "code": error.code, "error": str(error)}
-        except (msgspec.DecodeError, AttributeError, KeyError, TypeError) as error:
+        except (msgspec.DecodeError, KeyError, IndexError, TypeError) as error:
             return {"ok": False, "code": "bad-request", "error": f"the message cannot be understood: {error}"}
+
+
+async def _attach(message: "Message", reader: asyncio.StreamReader) -> None:
+    """Raises TooLarge, and ConnectionError where fewer bytes come than were told."""
+    too_large = sum(each.size for each in message.attached) > MOST_ATTACHED
+    bodies = [await _body(reader, each.size, keep=not too_large) for each in message.attached]
+    if too_large:
+        raise TooLarge(f"more than {MOST_ATTACHED} bytes of documents at once; give them in several orders")
+    for each, body in zip(message.attached, bodies, strict=True):
+        place: Any = message.arguments
+        for step in each.place[:-1]:
+            place = place[step]
+        place[each.place[-1]] = body
+
+
+async def _body(reader: asyncio.StreamReader, size: int, *, keep: bool) -> bytes:
+    pieces = []
+    while size:
+        piece = await reader.read(min(size, PIECE_BYTES))
+        if not piece:
+            raise ConnectionError("the connection ended before what was attached")
+        size -= len(piece)
+        if keep:
+            pieces.append(piece)
+    return b"".join(pieces)
