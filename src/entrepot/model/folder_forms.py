@@ -59,8 +59,6 @@ def _json_members(items: list[object], subject: str) -> Iterator[tuple[str, Memb
         name, kind, folder = item["name"], item.get("type"), item.get("is_dir")
         if not (isinstance(kind, str) or isinstance(folder, bool)):
             raise UnreadableIndex(f"{subject}: this JSON is no directory listing: {name[:80]!r} has no type")
-        if kind not in (None, "file", "directory"):
-            continue  # nginx calls so what it cannot look at, and sockets.
         is_folder = folder is True or kind == "directory"
         size = item.get("size")
         yield (
@@ -71,6 +69,8 @@ def _json_members(items: list[object], subject: str) -> Iterator[tuple[str, Memb
                 size_bytes=size if isinstance(size, int) and not isinstance(size, bool) and not is_folder else None,
                 modified=_first_text(item, "mtime", "mod_time"),
                 digest=_first_text(item, "sha256", "hash", "etag"),
+                # Of another kind nginx calls what it cannot look at, such as a link that leads nowhere, and sockets.
+                is_seen=kind in (None, "file", "directory"),
             ),
         )
 

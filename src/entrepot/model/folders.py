@@ -30,6 +30,8 @@ class Member:
     """As the listing writes it."""
     digest: str = ""
     """Whatever the listing has that changes with the bytes."""
+    is_seen: bool = True
+    """False: upstream names it and cannot look at it, so it may be a file or a folder."""
 
     @property
     def segment(self) -> str:
@@ -44,6 +46,8 @@ class Folder:
     members: tuple[Member, ...]
     hostile: tuple[str, ...] = ()
     """Names that could lead elsewhere, shortened for people to read; nobody follows them."""
+    unseen: tuple[str, ...] = ()
+    """Segments, as files have them, of what upstream itself cannot look at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +63,17 @@ def gather(found: Iterable[tuple[str, Member]], caps: Caps, subject: str) -> Fol
     too many: what is that long is rather broken, and what was cut off of it would seem to be gone."""
     members: dict[str, Member] = {}
     hostile: list[str] = []
+    unseen: list[str] = []
     for sent, member in found:
-        if len(members) + len(hostile) >= caps.members:
+        if len(members) + len(hostile) + len(unseen) >= caps.members:
             raise UnreadableIndex(f"{subject}: more than {caps.members} names; raise max_entries if that is true")
-        if is_segment(member.name):
+        if not is_segment(member.name):
+            hostile.append(ascii(sent[:80]))
+        elif member.is_seen:
             members.setdefault(member.name, member)
         else:
-            hostile.append(ascii(sent[:80]))
-    return Folder(members=tuple(members.values()), hostile=tuple(hostile))
+            unseen.append(member.segment)
+    return Folder(members=tuple(members.values()), hostile=tuple(hostile), unseen=tuple(unseen))
 
 
 def decoded(raw: str) -> str:

@@ -101,6 +101,21 @@ async def test_w_05_an_empty_or_a_cut_listing_removes_nothing(forest: Forest, fo
     assert forest.held() == FILES
 
 
+@pytest.mark.parametrize("kind", ["other", "file"])
+async def test_w_05_what_upstream_lists_and_cannot_look_into_stays(forest: Forest, kind: str) -> None:
+    """A link to a file system that is gone: nginx calls it "other" in JSON, and lists it like a file in HTML."""
+    await forest.walk()
+    forest.orchard.leaves["new.txt"] = Leaf(b"new")
+    members = [{"name": "new.txt", "type": "file"}, {"name": "a.txt", "type": "other"}, {"name": "sub", "type": kind}]
+    listing = json.dumps(members).encode()
+    forest.orchard.says[""] = Reply(body=listing, fields=(("content-type", "application/json"),))
+    for name in ("a.txt", "sub/", "sub/b.txt", "sub/deep/", "sub/deep/c.txt"):
+        forest.orchard.says[name] = Reply(status=404)
+    for _ in range(3):
+        assert (await forest.walk()).gone == ()
+    assert forest.held() == [FILES[0], "new.txt", *FILES[1:]]
+
+
 async def test_w_05_what_was_removed_comes_back_with_its_file(forest: Forest) -> None:
     await forest.walk()
     leaf = forest.orchard.leaves.pop("a.txt")

@@ -60,6 +60,8 @@ class _File:
     row: Listed
     listed_at: datetime
     """When its listing was asked for."""
+    was_folder: Listed | None = None
+    """As the listing had it before; None: it was no folder."""
 
 
 @dataclass(slots=True)
@@ -156,7 +158,13 @@ class Walk:
                 self._follow(place, folder, _with_past(rows[member.segment], known))
         for member in folder.members:
             if not member.is_folder:
-                self._stack.push(_File(row=_with_past(rows[member.segment], known), listed_at=listed_at))
+                row, former = _with_past(rows[member.segment], known), known.get(f"{member.segment}/")
+                self._stack.push(_File(row=row, listed_at=listed_at, was_folder=former))
+        for segment in folder.unseen:
+            for row in filter(None, (known.get(segment), known.get(f"{segment}/"))):
+                unseen = UnreadableIndex(f"{name}/{row.key}: upstream lists it and cannot look at it now")
+                self._tell(row.key, ItemState.SKIPPED, unseen)
+                await self._protect(row)
 
     def _note_hostile(self, place: _Place, folder: Folder) -> None:
         self.counts.hostile += len(folder.hostile)
@@ -208,7 +216,7 @@ class Walk:
         except EntrepotError as error:
             if isinstance(error, StoreFailure) and not isinstance(error, NotStorable):
                 raise
-            await self._without_file(row, error)
+            await self._without_file(file, error)
             return
         size = supplied.entry.size_bytes
         if supplied.fetched:
@@ -237,8 +245,11 @@ class Walk:
         entry = self.grove.documents.find_entry(self._asked, resource)
         return entry is not None and entry.sha256 == row.sha256 and entry.gone_at is None and not entry.expired
 
-    async def _without_file(self, row: Listed, error: EntrepotError) -> None:
-        rules = self.repository.rules
+    async def _without_file(self, file: _File, error: EntrepotError) -> None:
+        row, rules = file.row, self.repository.rules
+        if file.was_folder is not None:
+            # A link into a file system that is gone for a while looks like that, too.
+            await self._protect(file.was_folder)
         status = error.upstream_status if isinstance(error, UpstreamStatus) else 0
         if status == 401:
             raise RefusedByUpstream(str(error)) from error
@@ -290,6 +301,14 @@ class Walk:
         self.complete = False
         self.counts.failed += 1
         self._tell(key, ItemState.FAILED, error)
+
+    async def _protect(self, row: Listed) -> None:
+        """What was listed before counts as found, with everything below."""
+        if row.purged_at is not None:
+            return
+        await self.grove.book.put(self.repository.name, self.number, [row])
+        if row.name.endswith("/"):
+            await self.grove.book.protect(self.repository.name, self.number, row.key)
 
     def _tell(self, key: str, state: ItemState, error: EntrepotError) -> None:
         self.report(Walked(key=key, state=state, error=error))
