@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,43 @@ def test_aliases_do_not_make_a_small_document_a_big_one() -> None:
         list(HELM.releases(document(body)))
 
 
+def test_aliases_do_not_make_a_long_text_many_long_texts() -> None:
+    body = f"apiVersion: v1\nentries: {{}}\na: &a {'x' * 1_000_000}\nb:\n" + "- *a\n" * 2_000
+    with pytest.raises(UnreadableIndex, match=f"more than {MOST_NODES} values"):
+        list(HELM.releases(document(body)))
+
+
+def test_json_that_is_nested_too_deeply_is_no_index() -> None:
+    with pytest.raises(UnreadableIndex, match="nested too deeply"):
+        list(HELM.releases(document(f'{{"apiVersion": "v1", "entries": {"[" * 9999}{"]" * 9999}}}')))
+
+
+def test_a_date_that_no_calendar_has_is_none() -> None:
+    body = "apiVersion: v1\nentries: {a: [{version: 1.0.0, urls: [a.tgz], created: '9999-12-31T23:59:59-14:00'}]}"
+    assert [found.published for found in HELM.releases(document(body))] == [None]
+
+
+def test_versions_whose_archives_have_one_file_name_are_told_apart() -> None:
+    """As releases of a forge have them: the folder tells the version. What hides one hides no other, and what was known
+    of one says nothing of another."""
+    body = (
+        "apiVersion: v1\nentries: {web: [{version: 2.0.0, urls: [v2/web.tgz]}, {version: 1.0.0, urls: [v1/web.tgz]}]}"
+    )
+    young, old = HELM.releases(document(body))
+    assert {file.name for file in young.files}.isdisjoint({file.name for file in old.files})
+    hidden = frozenset({young.files[0].name})
+    rendered = HELM.render(get("index.yaml"), [document(body)], View(form="", base="", hidden=hidden))
+    assert rendered is not None
+    assert [one["version"] for one in json.loads(rendered.body)["entries"]["web"]] == ["1.0.0"]
+
+
+def test_relative_addresses_count_from_the_repository_wherever_its_index_came_from() -> None:
+    """As helm reads them."""
+    body = "apiVersion: v1\nentries: {web: [{version: 1.0.0, urls: [web.tgz]}]}"
+    led = replace(document(body, "https://charts.example/stable/"), url="https://cdn.example/signed/index.yaml?key=1")
+    assert [HELM.link("web", found.files[0]) for found in HELM.releases(led)] == ["charts/web/stable/web.tgz"]
+
+
 # --- paths ------------------------------------------------------------------------------------------------------------
 
 
@@ -158,7 +196,7 @@ def test_queries_and_writing_are_refused() -> None:
 
 
 def test_bills_name_archives_as_releases_do() -> None:
-    assert HELM.billed_as(get("charts/web/stable/web-1.0.tgz")) == "web/web-1.0.tgz"
+    assert HELM.billed_as(get("charts/web/stable/web-1.0.tgz")) == "charts/web/stable/web-1.0.tgz"
     assert HELM.billed_as(get("charts/web/stable/web-1.0.tgz.prov")) == HELM.billed_as(get("index.yaml")) == ""
     assert str(HELM.purl_of(get("charts/web/stable/web-1.0.tgz"), "1.0")) == "pkg:helm/web@1.0"
 

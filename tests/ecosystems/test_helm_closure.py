@@ -87,7 +87,7 @@ def test_only_the_newest_are_taken_where_that_is_ordered() -> None:
 
 
 def test_what_policy_hides_is_not_chosen() -> None:
-    hidden = {"index.yaml": frozenset({"db/db-3.0.0.tgz"})}
+    hidden = {"index.yaml": frozenset({"charts/db/base/db-3.0.0.tgz"})}
     closed = close(HELM, Selection(package="db", extent=Extent(latest=1)), STOCK, hidden=hidden)
     assert "charts/db/base/db-2.9.1.tgz" in closed.keys
 

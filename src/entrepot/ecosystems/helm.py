@@ -5,7 +5,6 @@ Source: https://helm.sh/docs/topics/chart_repository/ and helm's pkg/repo.
 
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
-from urllib.parse import unquote
 
 from entrepot.contracts.closure import Closure
 from entrepot.contracts.ecosystem import Client, Ecosystem, FoundAt, Limits, Lockfile, View
@@ -93,7 +92,6 @@ class Helm(Ecosystem):
         return close_chart(selection)
 
     def billed_as(self, resource: Resource) -> str:
-        """As in `ReleaseFile.name`; what signs an archive comes along with it."""
-        if resource.kind is not Kind.ARTIFACT or resource.key.endswith(".prov"):
-            return ""
-        return f"{resource.about}/{unquote(resource.key.rpartition('/')[2])}"
+        """As in `ReleaseFile.name`: the whole path, because versions in folders of their own may have one file name.
+        What signs an archive comes along with it."""
+        return resource.key if resource.kind is Kind.ARTIFACT and not resource.key.endswith(".prov") else ""

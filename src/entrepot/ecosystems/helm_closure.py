@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from entrepot.contracts.closure import Closure, Need, Skipped
 from entrepot.contracts.ecosystem import LockText
 from entrepot.ecosystems.helm_index import PROVENANCE, Chart, read_charts
-from entrepot.ecosystems.helm_names import chart_link, file_name
+from entrepot.ecosystems.helm_names import chart_link
 from entrepot.ecosystems.helm_resources import archive, index
 from entrepot.ecosystems.helm_yaml import Value, load
 from entrepot.errors import Absent, BadRequest, ConfigError, DigestMismatch, UnreadableIndex, UnreadableLock
@@ -28,7 +28,7 @@ def close_chart(selection: Selection) -> Closure:
     assert reading is not None
     place = urlsplit(reading.document.upstream)
     every = [chart for chart in read_charts(reading.document) if chart.name == selection.package]
-    shown = [chart for chart in every if file_name(chart.name, chart.location) not in reading.hidden]
+    shown = [chart for chart in every if chart_link(chart.name, chart.location) not in reading.hidden]
     for chart in _chosen(shown, selection):
         yield from _close(chart, selection)
         if selection.extent.depth is not Depth.NONE:

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from entrepot.ecosystems.helm_names import chart_link, file_name, is_chart, place_of
+from entrepot.ecosystems.helm_names import chart_link, is_chart, place_of
 from entrepot.ecosystems.helm_yaml import Value, load
 from entrepot.errors import UnreadableIndex
 from entrepot.model.digest import Digest, parse_hex
@@ -18,7 +18,8 @@ PROVENANCE = ".prov"
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One version of a chart, and where its archive is: of several addresses helm takes the first."""
+    """One version of a chart, and where its archive is: of several addresses helm takes the first, relative ones from
+    the repository's own address, wherever that redirects the index to (pkg/repo, `ResolveReferenceURL`)."""
 
     name: str
     version: str
@@ -35,9 +36,9 @@ class Chart:
         """As whoever made the index says; it is often renewed with the index."""
         try:
             moment = msgspec.convert(self.members.get("created"), datetime, strict=False)
-        except msgspec.ValidationError:
+            return moment.astimezone(UTC) if moment.tzinfo is not None else None
+        except (msgspec.ValidationError, OverflowError):
             return None
-        return moment.astimezone(UTC) if moment.tzinfo is not None else None
 
     @property
     def dependencies(self) -> list[dict[str, Value]]:
@@ -59,12 +60,12 @@ def read_releases(document: Document) -> Iterator[Release]:
     for chart in read_charts(document):
         place = chart.location
         archive = ReleaseFile(
-            name=file_name(chart.name, place),
+            name=chart_link(chart.name, place),
             location=place,
             digests=(chart.digest,) if chart.digest else (),
         )
         beside = Location(place.origin, place.path + PROVENANCE)
-        signed = ReleaseFile(name=file_name(chart.name, beside), location=beside)
+        signed = ReleaseFile(name=chart_link(chart.name, beside), location=beside)
         yield Release(package=chart.name, version=chart.version, files=(archive, signed), published=chart.created)
 
 
@@ -77,8 +78,8 @@ def render_index(document: Document, base: str, hidden: frozenset[str]) -> bytes
         kept: list[Value] = []
         for members in versions:
             chart = _chart_of(name, members, document)
-            if chart is not None and file_name(name, chart.location) not in hidden:
-                link = chart_link(name, chart.location)
+            link = chart_link(name, chart.location) if chart is not None else ""
+            if link and link not in hidden:
                 kept.append({**members, "urls": [f"{base}/{link}" if base else link]})
         if kept:
             shown[name] = kept
@@ -111,7 +112,7 @@ def _chart_of(name: str, members: dict[str, Value], document: Document) -> Chart
     if not isinstance(version, str) or not version or not isinstance(first, str):
         return None
     try:
-        location = place_of(urljoin(document.url, first), document.upstream)
+        location = place_of(urljoin(document.upstream, first), document.upstream)
     except ValueError:
         return None
     return Chart(name, version, location, members) if location is not None else None

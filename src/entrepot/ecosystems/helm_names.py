@@ -1,7 +1,6 @@
 """Names of charts, and the paths under which we serve their archives."""
 
 import re
-from urllib.parse import unquote
 
 from entrepot.errors import BadRequest, NotServed
 from entrepot.model.paths import decode_segment, encode_segment
@@ -46,8 +45,3 @@ def parse_link(path: str) -> tuple[str, Location]:
         case ["-", host, chart, *rest] if rest and is_chart(chart) and _HOST.match(host):
             return chart, Location(host, "/" + "/".join(canonical(rest)))
     raise NotServed("a chart repository has index.yaml, and the archives that are named in it")
-
-
-def file_name(chart: str, place: Location) -> str:
-    """What an archive is called where names of all charts stand side by side."""
-    return f"{chart}/{unquote(place.path.rpartition('/')[2])}"

@@ -12,6 +12,8 @@ from entrepot.errors import UnreadableIndex
 DEEPEST = 40
 MOST_NODES = 5_000_000
 """With those that aliases repeat."""
+LONG = 64
+"""So many characters of a text count like one node: aliases repeat texts, too."""
 
 Value = str | bool | float | int | None | list["Value"] | dict[str, "Value"]
 
@@ -28,6 +30,8 @@ def load(body: bytes, place: str) -> Value:
             return found
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass  # Or YAML that begins so.
+    except RecursionError as error:
+        raise UnreadableIndex(f"{place}: nested too deeply") from error
     try:
         return _Builder().build(yaml.parse(body, Loader=yaml.CBaseLoader))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
@@ -83,9 +87,10 @@ class _Builder:
         if event.implicit[0] and event.style in (None, ""):
             value = None if value in _NOTHING else _WORDS.get(event.value, event.value)
         is_key = bool(self.open) and isinstance(self.open[-1].value, dict) and self.open[-1].key is None
-        self._add(event.value if is_key else value, 1)
+        size = 1 + len(event.value) // LONG
+        self._add(event.value if is_key else value, size)
         if event.anchor:
-            self.anchors[event.anchor] = value, 1
+            self.anchors[event.anchor] = value, size
 
     def _begin(self, value: list[Value] | dict[str, Value], anchor: str | None) -> None:
         began = self.nodes
