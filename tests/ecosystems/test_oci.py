@@ -24,6 +24,7 @@ from entrepot.errors import (
     PolicyRefused,
     Refused,
     TokenNeeded,
+    UnreadableIndex,
     Unreachable,
     UpstreamBusy,
 )
@@ -302,11 +303,30 @@ def test_an_index_is_dated_by_its_first_image_that_is_no_attestation() -> None:
 
 
 @pytest.mark.parametrize(
-    "created", ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "yesterday", "", None, "2024-05-06"]
+    "created",
+    ["9999-12-31T23:59:59-14:00", "1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "yesterday", "", None, "2024-05-06"],
 )
 def test_a_date_from_before_there_were_images_is_none(created: str | None) -> None:
     image = {"schemaVersion": 2, "config": CONFIG}
     assert date_of({"manifests/1": image, f"blobs/{B}": {"created": created}}) is None
+
+
+@pytest.mark.parametrize("path", ["v2/app/manifests/1", "v2/app/tags/list", f"v2/app/referrers/{A}"])
+def test_json_that_is_nested_too_deeply_is_refused_and_no_defect(path: str) -> None:
+    deep = f'{{"schemaVersion": 2, "manifests": [], "x": {"[" * 9999}{"]" * 9999}}}'
+    with pytest.raises(UnreadableIndex):
+        list(OCI.releases(document(get(path), deep)))
+
+
+def test_a_configuration_that_is_nested_too_deeply_has_no_date() -> None:
+    body = f'{{"created": "{WHEN}", "x": {"[" * 9999}{"]" * 9999}}}'
+    steps = OCI.dating(get("v2/app/manifests/1"))
+    assert steps is not None
+    next(steps)
+    wanted = steps.send(document(get("v2/app/manifests/1"), json.dumps({"schemaVersion": 2, "config": CONFIG})))
+    with pytest.raises(StopIteration) as end:
+        steps.send(document(wanted, body))
+    assert end.value.value is None
 
 
 def test_what_cannot_be_had_has_no_date() -> None:

@@ -89,7 +89,14 @@ async def test_what_is_refused_with_a_token_too_stays_refused(rogue: Rogue, outs
 
 async def test_a_realm_that_gives_no_token_leaves_the_refusal_as_it_was(rogue: Rogue, outside: Outside) -> None:
     url = wants_token(rogue, rogue, times=None)
-    for page in (b"<html>", b'{"token": 1}', b'{"token": ""}', b'{"token": "a\\nb"}', b"x" * (1 << 20)):
+    for page in (
+        b"<html>",
+        b'{"token": 1}',
+        b'{"token": ""}',
+        b'{"token": "a\\nb"}',
+        b"x" * (1 << 20),
+        b'{"x":' + b"[" * 9999,
+    ):
         rogue.serve(TOKEN, page)
         assert (await fetch(outside.fetcher(upstream(rogue)), about(url)))[0] == 401
     rogue.disturb(TOKEN, answers(403))

@@ -151,7 +151,7 @@ def read_created(document: Document) -> datetime | None:
     body = document.body.read(LARGEST_CONFIG + 1)
     try:
         return parse_created(msgspec.json.decode(body, type=_Config).created) if len(body) <= LARGEST_CONFIG else None
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -159,11 +159,11 @@ def parse_created(text: str | None) -> datetime | None:
     """RFC 3339. None where it says nothing, or a time from before there were images."""
     try:
         moment = msgspec.convert(text, datetime, strict=False) if text else None
-    except msgspec.ValidationError:
+        if moment is None or moment.tzinfo is None or moment < _NEVER_WRITTEN_BEFORE:
+            return None
+        return moment.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
         return None
-    if moment is None or moment.tzinfo is None or moment < _NEVER_WRITTEN_BEFORE:
-        return None
-    return moment.astimezone(UTC)
 
 
 def next_page(link: str, artifact_type: str) -> str:
@@ -196,5 +196,5 @@ def digests_of(descriptors: Iterator[Descriptor]) -> Iterator[tuple[Descriptor, 
 def _decode(body: bytes, kind: type[_T], place: str) -> _T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableIndex(f"{place}: {error}") from error

@@ -89,7 +89,7 @@ async def read_granted(reply: UpstreamReply) -> Granted | None:
             return None
     try:
         return msgspec.json.decode(body, type=Granted)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 
