@@ -24,8 +24,8 @@ from entrepot.errors import (
     PolicyRefused,
     Refused,
     TokenNeeded,
-    UnreadableIndex,
     Unreachable,
+    UnreadableIndex,
     UpstreamBusy,
 )
 from entrepot.model.digest import Digest

@@ -53,6 +53,13 @@ def test_what_names_no_repository_goes_to_the_mirror_where_there_is_one() -> Non
         found("/v2/library/app/tags/list")
 
 
+@pytest.mark.parametrize("query", ["ns=other.example", "n=1&ns=OTHER.example%3A443", "ns=..%2f", "ns=%C3%A9"])
+def test_an_image_of_a_registry_that_nobody_stands_for_is_not_the_mirrors(query: str) -> None:
+    with pytest.raises(NotServed, match="no repository stands for"):
+        found("/v2/library/app/manifests/1", query, root=MIRROR)
+    assert found("/v2/library/app/manifests/1", "ns=", root=MIRROR)[0] == "hub"
+
+
 def test_other_paths_are_nobodys_here() -> None:
     assert found("/hub/v2/x")[0] == "hub"
     with pytest.raises(NotServed):

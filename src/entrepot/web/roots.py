@@ -38,9 +38,13 @@ class Root:
         if name.startswith(SESSION) and name not in self.repositories:
             prefix, session = f"{prefix}/{name}", check_session(name.removeprefix(SESSION))
             rest, (name, _, below) = below, below.partition("/")
-        meant = self.hosts.get(_namespace(wanted.query))
+        host = _namespace(wanted.query)
+        meant = self.hosts.get(host)
         if meant is None and name in self.repositories and below:
             return self._placed(name, below, f"{prefix}/{name}", session)
+        if meant is None and host:
+            # The mirror's image of that name would be another one.
+            raise NotServed(f"no repository stands for {host[:255]!a} (stands_for of one can name it)")
         meant = meant or self.otherwise
         if not meant:
             known = ", ".join(f"/{self.segment}/{known}/…" for known in self.repositories)
