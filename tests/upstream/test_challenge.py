@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrepot.contracts.fetcher import Ask
+from entrepot.errors import UpstreamStatus
 from entrepot.upstream.challenge import Challenge, parse_challenge
 from entrepot.upstream.settings import Auth, AuthKind, Secret
 from tests.rogue import Page, Rogue, answers, instead
@@ -99,8 +100,20 @@ async def test_a_realm_that_gives_no_token_leaves_the_refusal_as_it_was(rogue: R
     ):
         rogue.serve(TOKEN, page)
         assert (await fetch(outside.fetcher(upstream(rogue)), about(url)))[0] == 401
-    rogue.disturb(TOKEN, answers(403))
+    rogue.disturb("/token", answers(403))
     assert (await fetch(outside.fetcher(upstream(rogue)), about(url)))[0] == 401
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+async def test_a_realm_that_is_out_of_order_is_an_outage_and_no_refusal(
+    rogue: Rogue, outside: Outside, status: int
+) -> None:
+    url = wants_token(rogue, rogue, times=None)
+    rogue.serve(TOKEN, b"")
+    rogue.disturb("/token", answers(status))
+    with pytest.raises(UpstreamStatus, match=f"the realm .* answered {status}") as failure:
+        await fetch(outside.fetcher(upstream(rogue)), about(url))
+    assert failure.value.upstream_status == status
 
 
 async def test_many_at_once_fetch_one_token(rogue: Rogue, outside: Outside) -> None:

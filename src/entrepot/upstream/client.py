@@ -7,7 +7,7 @@ from aiohttp.abc import AbstractResolver
 
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.fetcher import Ask
-from entrepot.errors import EgressRefused, UpstreamFailure
+from entrepot.errors import EgressRefused, UpstreamFailure, UpstreamStatus
 from entrepot.model.names import is_named
 from entrepot.upstream.address import AddressPolicy
 from entrepot.upstream.auth import identity_of
@@ -103,7 +103,7 @@ class AiohttpFetcher:
 
     async def _fetch_token(self, upstream: str, challenge: Challenge, stages: Stages) -> Granted | None:
         """None where the realm gives none. Our credentials go to realms that the configuration names, and to one on
-        the upstream's own origin."""
+        the upstream's own origin. Raises UpstreamStatus for a realm that is out of order: that refuses nothing."""
         target = parse_target(challenge.url)
         at_home = target.origin == self._bases[upstream].origin
         settings = self._upstreams[upstream]
@@ -112,6 +112,8 @@ class AiohttpFetcher:
         auth = settings.auth if ours else Auth()
         reply = await self._exchange.contact(await self._hop(ask, target, auth, at_home=at_home), stages)
         try:
+            if reply.status == 429 or reply.status >= 500:
+                raise UpstreamStatus(f"the realm {target.name}", reply.status)
             return await read_granted(reply) if reply.status == 200 else None
         finally:
             await reply.close()
