@@ -300,10 +300,19 @@ def test_a_login_page_is_no_configuration_of_a_registry() -> None:
         (b'{"x":{"yanked":false}}', None),
         (b'{"yanked":null}', None),
         (b"{}", None),
+        # What no parser takes is not shown, and costs no other version.
+        (b'{"yanked":false,"x":"\xff"}', None),
+        (b'{"yanked":false,"x":1e999}', None),
+        (b'{"yanked":false,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", None),
     ],
 )
 def test_a_line_is_yanked_by_this_one_word_or_not_at_all(raw: bytes, marked: bytes | None) -> None:
     assert yanked(raw) == marked
+
+
+@pytest.mark.parametrize("v", [None, 1, 2])
+def test_a_line_need_not_name_its_format(v: int | None) -> None:
+    assert [release.version for release in releases(line("1.0.0", v=v))] == ["1.0.0"]
 
 
 # --- options, purls, clients ----------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ class Cargo(Ecosystem):
     )
     purl_types: ClassVar[tuple[str, ...]] = ("cargo",)
     versions: ClassVar[VersionOrder] = SEMVER
+    revision: ClassVar[int] = 2
     clients: ClassVar[tuple[Client, ...]] = CLIENTS
     lockfiles: ClassVar[tuple[Lockfile, ...]] = LOCKFILES
     limits: ClassVar[Limits] = Limits(parsed_index_bytes=64 << 20)

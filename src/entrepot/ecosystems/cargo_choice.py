@@ -55,7 +55,7 @@ def admission(within: str) -> Admits:
 
 
 def _is_current(offer: Offer) -> bool:
-    return not offer.line.yanked and offer.line.v <= NEWEST_KNOWN
+    return not offer.line.yanked and (offer.line.v or 1) <= NEWEST_KNOWN
 
 
 def _find(offers: Sequence[Offer], selection: Selection) -> Offer:

@@ -46,7 +46,7 @@ def read_manifest(raw: bytes, subject: str) -> Manifest:
     """Raises UnreadableIndex."""
     try:
         return _read(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableIndex(f"{subject}: what it depends on cannot be read: {error}") from error
 
 

@@ -34,8 +34,8 @@ class Line(msgspec.Struct, frozen=True):
     cksum: str
     pubtime: str | None = None
     yanked: bool | None = False
-    v: int = 1
-    """Of the format."""
+    v: int | None = 1
+    """Of the format; None is the first one."""
 
     @property
     def published(self) -> datetime | None:
@@ -117,9 +117,14 @@ def render_lines(document: Document, view: View, *, yank: bool) -> Rendered | No
 
 
 def yanked(raw: bytes) -> bytes | None:
-    """The line with `yanked` set, everything else being the same bytes; None where it does not say that it is not."""
+    """The line with `yanked` set, everything else being the same bytes; None where it does not say that it is not,
+    or cannot be read."""
     marked, changes = _YANKED.subn(b'"yanked":true', raw)
-    before, after = _read_any(raw), _read_any(marked)
+    try:
+        before, after = _read_any(raw), _read_any(marked)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # What tells the version can be read, and something else cannot: cargo passes over such a line.
+        return None
     if before.get("yanked") is True:
         return raw
     return marked if changes == 1 and {**before, "yanked": True} == after else None
