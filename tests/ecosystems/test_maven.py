@@ -32,6 +32,7 @@ from entrepot.errors import (
     UnreadableIndex,
     UnreadableLock,
 )
+from entrepot.model.constraints import parse_constraint
 from entrepot.model.digest import Digest
 from entrepot.model.headers import Headers
 from entrepot.model.purl import parse_purl
@@ -101,6 +102,8 @@ def test_a_path_names_a_package_and_says_whether_it_changes(path: str, kind: Kin
         "", "org/acme/", "org/acme/tool", "tool-1.0.jar", "a/1.0/a-1.0.jar", ".meta/prefixes.txt", ".index/nexus.gz",
         "org.acme/tool/1.0/tool-1.0.jar", "org/acme/tool/maven-metadata.xml.asc", "maven-metadata.xml",
         "org/acme/tool/maven-metadata.xml.sha1.asc", "org/ac:me/tool/1.0/tool-1.0.jar",
+        # Some servers cut off what follows a semicolon, and would give what rules deny under its own name.
+        "org/acme/tool/1.0;x/tool-1.0.jar", "org/acme/tool/1.0%3Bx/tool-1.0.jar",
     ],
 )  # fmt: skip
 def test_what_no_coordinates_lead_to_is_not_served(path: str) -> None:
@@ -139,7 +142,15 @@ def test_a_file_is_checked_by_the_side_file_that_is_configured() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [SHA1, f"{SHA1}\n", f"{SHA1.upper()}  tool-1.0.jar\n", f"SHA1(tool-1.0.jar)= {SHA1}", f"{SHA1} */tmp/a"]
+    "text",
+    [
+        SHA1,
+        f"{SHA1}\n",
+        f"{SHA1.upper()}  tool-1.0.jar\n",
+        f"SHA1(tool-1.0.jar)= {SHA1}",
+        f"{SHA1} */tmp/a",
+        f"SHA1({'c0ffee00' * 5}.jar)= {SHA1}",
+    ],
 )
 def test_a_side_file_tells_a_digest_however_it_is_written(text: str) -> None:
     place = "org/acme/tool/1.0/tool-1.0.jar.sha1"
@@ -213,6 +224,18 @@ def test_a_list_names_its_versions_once_and_tells_when_it_changed() -> None:
     assert Maven().last_change(document(place, body.replace(b"2026", b"when"))) is None
 
 
+def test_a_list_means_what_maven_reads_in_it() -> None:
+    """Comments and instructions are no end of a text."""
+    place = "org/acme/tool/maven-metadata.xml"
+    versions = b"<version>1.<!-- -->1</version><version><?x?>1.2</version><version>1.0</version>"
+    body = b"<metadata><versioning><versions>" + versions + b"</versions></versioning></metadata>"
+    assert [release.version for release in Maven().releases(document(place, body))] == ["1.1", "1.2", "1.0"]
+    view = View(form="", base="", hidden=frozenset(["1.1", "1.2"]))
+    rendered = Maven().render(route(place), [document(place, body)], view)
+    assert rendered is not None
+    assert rendered.body.count(b"<version>") == 1
+
+
 def test_a_version_is_as_old_as_its_pom_and_a_moving_one_as_what_tells_its_files() -> None:
     keys = {
         version: found.key
@@ -243,6 +266,19 @@ def test_versions_follow_each_other_as_maven_has_them() -> None:
     assert MAVEN.key("1.0-rc1") == MAVEN.key("1.0-cr1")
     assert MAVEN.key("") is None
     assert MAVEN.key("9" * 5000) is None
+
+
+@pytest.mark.parametrize("version", ["1.²", "1.①", "1.٣", "1-½"])
+def test_what_looks_like_a_number_and_is_none_is_a_word(version: str) -> None:
+    assert MAVEN.key("1.0-alpha") < (MAVEN.key(version) or ())  # type: ignore[operator]
+
+
+def test_a_build_of_a_snapshot_comes_before_its_release() -> None:
+    builds = ["1.0-20240501.100000-2", "1.0-20240502.100000-1"]
+    order = ["1.0-rc1", "1.0-SNAPSHOT", *builds, "1.0"]
+    assert sorted(["1.0", *order[:-1]], key=lambda version: MAVEN.key(version) or ()) == order
+    assert parse_constraint("<1.0", MAVEN, "a rule").admits(builds[0])
+    assert not parse_constraint(">=1.0", MAVEN, "an exception").admits(builds[0])
 
 
 # ------------------------------------------------------------------------------------------------- clients

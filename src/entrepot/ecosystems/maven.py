@@ -48,6 +48,8 @@ from entrepot.model.versions import VersionOrder
 _LARGEST_SIDE_FILE = 4096
 _SHORTEST_FILE = 256
 _WORD = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{32,128}(?![0-9a-fA-F])")
+_NAME = re.compile(r"\([^()]*\)")
+"""Of the file, in a side file; it may hold digits enough for a checksum."""
 _REST = re.compile(r"(?:-(?P<classifier>[^.].*?))?\.(?P<extension>(?:tar\.)?[^.]+)\Z")
 _SIGNATURES = (".asc", ".sigstore.json")
 
@@ -63,6 +65,7 @@ class Maven(Ecosystem):
     limits: ClassVar[Limits] = Limits(parsed_index_bytes=32 << 20)
     dates: ClassVar[Literal["registry", "author", "none"]] = "registry"
     dated_by_field: ClassVar[bool] = True
+    revision: ClassVar[int] = 2
     option_names: ClassVar[Mapping[str, str]] = {
         "checksums": 'By which side files releases are checked: "sha1" (every repository has them), "sha256", "sha512" '
         'or "md5".',
@@ -221,7 +224,7 @@ def _artifact_of(resource: Resource) -> Place | None:
 def _read_checksum(document: Document, algorithm: str) -> Digest:
     """`hex`, `hex  name` and `SHA1(name)= hex` are all about. Raises UnreadableIndex."""
     text = document.body.read(_LARGEST_SIDE_FILE).decode(errors="replace")
-    for word in _WORD.findall(text):
+    for word in _WORD.findall(_NAME.sub(" ", text)):
         digest = parse_hex(algorithm, word)
         if digest is not None:
             return digest

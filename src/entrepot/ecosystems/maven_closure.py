@@ -6,11 +6,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from entrepot.contracts.closure import Closure, Need, Reading, Skipped
-from entrepot.ecosystems.maven_metadata import SnapshotFile, listed_versions, newest_of, snapshot_files
+from entrepot.ecosystems.maven_metadata import SnapshotFile, listed_versions, snapshot_files
 from entrepot.ecosystems.maven_names import check_package, check_version, is_snapshot
 from entrepot.ecosystems.maven_pom import Pom, read_pom
 from entrepot.ecosystems.maven_resources import file_of, list_of, side_file, snapshots_of
-from entrepot.ecosystems.maven_versions import MAVEN
+from entrepot.ecosystems.maven_versions import MAVEN, version_key
 from entrepot.errors import Absent, BadRequest, ConfigError, UnreadableIndex
 from entrepot.model.constraints import parse_constraint
 from entrepot.model.digest import Digest
@@ -100,12 +100,13 @@ def _choose(selection: Selection) -> Closure:
 
 
 def _newest_first(versions: Sequence[str]) -> list[str]:
-    ordered, rest = [], list(dict.fromkeys(versions))
-    while rest:
-        newest = newest_of(rest) or rest[-1]
-        ordered.append(newest)
-        rest.remove(newest)
-    return ordered
+    """Those that cannot be compared come last."""
+    keys = {version: version_key(version) for version in versions}
+    known = [(key, version) for version, key in keys.items() if key is not None]
+    return [
+        *(version for _, version in sorted(known, reverse=True)),
+        *(version for version in reversed(keys) if keys[version] is None),
+    ]
 
 
 # --- one version --------------------------------------------------------------------------------------------------

@@ -15,7 +15,9 @@ CHECKSUMS = ("sha512", "sha256", "sha1", "md5")
 _SNAPSHOT = "SNAPSHOT"
 _ELEMENT = re.compile(r"[A-Za-z0-9_\-]+\Z")
 _ARTIFACT = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_\-.]*\Z")
-_VERSION = re.compile(r"[A-Za-z0-9_\-][^\\/:\"<>|?*\[\]{}\s]*\Z")
+# Besides what Maven refuses: some servers cut off what follows a semicolon, and would give under another version's name
+# what rules deny under its own.
+_VERSION = re.compile(r"[A-Za-z0-9_\-][^\\/:;\"<>|?*\[\]{}\s]*\Z")
 _STAMP = re.compile(r"[0-9]{8}\.[0-9]{6}-[0-9]+(?=[-.])")
 _STAMPED = re.compile(r"(?P<base>.*?)[0-9]{8}\.[0-9]{6}-[0-9]+\Z")
 

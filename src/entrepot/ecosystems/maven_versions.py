@@ -6,6 +6,8 @@ from entrepot.model.versions import VersionKey, VersionOrder
 
 _LONGEST = 256
 _PARTS = re.compile(r"[0-9]+|[^0-9.\-_]+|[.\-_]", re.ASCII)
+_BUILD = re.compile(r"(.*?)([0-9]{8}\.[0-9]{6}-[0-9]+)\Z", re.ASCII | re.DOTALL)
+"""Of a snapshot."""
 _UNFINISHED = ("alpha", "beta", "milestone", "rc", "snapshot")
 _SAME = {"ga": "", "final": "", "release": "", "cr": "rc"}
 _BEFORE_A_NUMBER = {"a": "alpha", "b": "beta", "m": "milestone"}
@@ -17,10 +19,11 @@ Item = tuple[int, int, str]
 
 
 def version_key(text: str) -> VersionKey | None:
-    """None for what is no version: empty, or longer than anybody's."""
+    """None for what is no version: empty, or longer than anybody's. A build of a snapshot comes before the release, as
+    its snapshot does, and not behind it, as its digits alone would have it."""
     if not text or len(text) > _LONGEST or not text[0].isascii() or not text[0].isalnum():
         return None
-    return (*_without_zeros(_items_of(text.lower())), (_END, 0, ""))
+    return (*_without_zeros(_items_of(_BUILD.sub(r"\1snapshot-\2", text.lower()))), (_END, 0, ""))
 
 
 def _items_of(text: str) -> list[Item]:
@@ -32,13 +35,19 @@ def _items_of(text: str) -> list[Item]:
         if part in (".", "-", "_"):
             separator = part
             continue
-        if items and (separator != "." or not part.isdigit()):
+        is_number = _is_number(part)
+        if items and (separator != "." or not is_number):
             # Behind a hyphen a word counts by itself, and a number less than one behind a dot.
-            items = [*_without_zeros(items), *([(_LIST, 0, "")] if part.isdigit() else [])]
+            items = [*_without_zeros(items), *([(_LIST, 0, "")] if is_number else [])]
         following = parts[position + 1] if position + 1 < len(parts) else ""
-        items.append((_NUMBER, int(part), "") if part.isdigit() else _rank_of(part, following.isdigit()))
+        items.append((_NUMBER, int(part), "") if is_number else _rank_of(part, _is_number(following)))
         separator = "-"
     return items
+
+
+def _is_number(part: str) -> bool:
+    # Some characters are digits to Unicode (²) and no number to anybody.
+    return part.isascii() and part.isdigit()
 
 
 def _rank_of(word: str, before_a_number: bool) -> Item:

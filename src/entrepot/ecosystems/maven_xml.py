@@ -11,7 +11,16 @@ from entrepot.model.release import Document
 def read_xml(document: Document, outermost: str, *, lenient: bool = False) -> etree._Element:
     """The outermost element, which must have this name. `lenient`: with entities that nobody declared, as they stand in
     old POMs (Maven knows those of HTML). Raises UnreadableIndex."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=lenient)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        # A text goes on behind them, for Maven as for us.
+        remove_comments=True,
+        remove_pis=True,
+        recover=lenient,
+    )
     try:
         root = etree.fromstring(document.body.read(), parser)
     except (etree.XMLSyntaxError, LookupError, ValueError) as error:
