@@ -142,6 +142,22 @@ def test_w_03_encoded_ways_out_are_hostile(name: str) -> None:
     assert len(folder.members) == 2
 
 
+def test_a_name_that_is_no_utf_8_costs_itself_and_not_its_folder() -> None:
+    folder = read_folder(NGINX_JSON.encode().replace(b"dangling", b"caf\xe9"), "application/json", "files/x/", Caps())
+    assert (len(folder.members), len(folder.hostile)) == (3, 1)
+
+
+@pytest.mark.parametrize("size", ["-1", "1e3", "9223372036854775808", "9" * 400])
+def test_a_size_that_no_file_has_is_none(size: str) -> None:
+    assert read(NGINX_JSON.replace("1234", size)).members[2].size_bytes is None
+
+
+@pytest.mark.parametrize("time", ["\\ud800", "é", "x" * 1000])
+def test_a_time_that_is_none_is_not_kept(time: str) -> None:
+    listing = NGINX_JSON.replace("Sat, 21 Nov 2026 07:51:55 GMT", time)
+    assert {member.modified for member in read(listing).members} == {""}
+
+
 def test_w_02_names_are_decoded_once() -> None:
     member = read(PYTHON.replace("sub/", "100%2525/")).members[0]
     assert (member.name, member.segment) == ("100%25", "100%2525/")
@@ -165,6 +181,8 @@ def test_more_names_than_are_allowed_are_taken_for_a_mistake() -> None:
         ("2026-Nov-21 07:51:55", "2026-11-23T00:00:00", True),
         ("2026-11-21 07:51", "2026-11-21T08:00:00", False),
         ("yesterday", "2026-11-23T00:00:00", False),
+        ("9999-12-31 23:59", "2026-11-23T00:00:00", False),
+        ("0001-01-01T00:00:00+05:00", "2026-11-23T00:00:00", True),
         ("", "2026-11-23T00:00:00", False),
     ],
 )

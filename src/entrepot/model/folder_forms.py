@@ -21,6 +21,10 @@ _TIME = re.compile(
 )
 _ELSEWHERE = re.compile(r"[?#/]|[A-Za-z][A-Za-z0-9+.-]*:|\.\.?(?:/|\Z)")
 _EXACT = re.compile(r"\d{1,18}\Z", re.ASCII)
+_LARGEST = 10**18
+"""Bytes of a file; the catalog holds no number that is much larger."""
+_LONGEST = 200
+"""Letters of a time or a digest."""
 
 
 def read_folder(body: bytes, content_type: str, subject: str, caps: Caps) -> Folder:
@@ -41,10 +45,11 @@ def read_folder(body: bytes, content_type: str, subject: str, caps: Caps) -> Fol
 
 def _parse_json(body: bytes, subject: str, caps: Caps) -> list[object]:
     # Counted before anything is made of it: a million small objects would take a gigabyte.
-    if body.count(b"{") > 4 * caps.members:
+    if body.count(b"{") + body.count(b"[") > 4 * caps.members:
         raise UnreadableIndex(f"{subject}: more than {caps.members} names; raise max_entries if that is true")
     try:
-        found = json.loads(body)
+        # A name that is no UTF-8 is told with the hostile ones; it shall not take the others with it.
+        found = json.loads(body.decode("utf-8-sig", "surrogateescape"))
     except (ValueError, RecursionError) as error:
         raise UnreadableIndex(f"{subject}: the listing cannot be read: {error}") from error
     if not isinstance(found, list):
@@ -56,17 +61,17 @@ def _json_members(items: list[object], subject: str) -> Iterator[tuple[str, Memb
     for item in items:
         if not isinstance(item, dict) or not isinstance(item.get("name"), str):
             raise UnreadableIndex(f"{subject}: this JSON is no directory listing: an entry has no name")
-        name, kind, folder = item["name"], item.get("type"), item.get("is_dir")
+        name, kind, folder, size = item["name"], item.get("type"), item.get("is_dir"), item.get("size")
         if not (isinstance(kind, str) or isinstance(folder, bool)):
             raise UnreadableIndex(f"{subject}: this JSON is no directory listing: {name[:80]!r} has no type")
         is_folder = folder is True or kind == "directory"
-        size = item.get("size")
+        is_size = isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= _LARGEST
         yield (
             name,
             Member(
                 name=name.removesuffix("/") if is_folder else name,
                 is_folder=is_folder,
-                size_bytes=size if isinstance(size, int) and not isinstance(size, bool) and not is_folder else None,
+                size_bytes=size if is_size and not is_folder else None,
                 modified=_first_text(item, "mtime", "mod_time"),
                 digest=_first_text(item, "sha256", "hash", "etag"),
                 # Of another kind nginx calls what it cannot look at, such as a link that leads nowhere, and sockets.
@@ -76,7 +81,9 @@ def _json_members(items: list[object], subject: str) -> Iterator[tuple[str, Memb
 
 
 def _first_text(item: dict[str, object], *keys: str) -> str:
-    return next((value for key in keys if isinstance(value := item.get(key), str)), "")
+    """A time or a digest: empty where it is none."""
+    texts = (value for key in keys if isinstance(value := item.get(key), str))
+    return next((text for text in texts if text.isascii() and len(text) <= _LONGEST), "")
 
 
 # --- HTML -------------------------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def is_settled(modified: str, listed_at: datetime) -> bool:
     if moment is None:
         return False
     apart = CLOCKS_APART if _ZONED.search(modified) else ZONES_APART
-    return moment + apart < listed_at
+    return moment < listed_at - apart
 
 
 def moment_of(modified: str) -> datetime | None:

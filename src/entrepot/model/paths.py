@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote_to_bytes
 from entrepot.errors import BadRequest
 
 _WIRE = re.compile(r"(?:[!\"$&->@-~]|%[0-9A-Fa-f]{2})*\Z")
-_NEVER = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]")
+_NEVER = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\ud800-\udfff]")
 # Some stores read a bare `+` as a space, and a bare `:` can look like a scheme: both are always escaped.
 _LITERAL = "!$&'()*,;=@~"
 

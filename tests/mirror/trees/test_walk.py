@@ -95,7 +95,7 @@ async def test_w_02_odd_names_are_fetched_once_and_never_taken_for_orphans(tmp_p
         assert forest.orchard.asked_for().count("a%20b(1).txt") == 1
 
 
-HOSTILE = ["..", ".", "", "a/b", "../../etc/passwd", "a\\b", "nul\x00", "new\nline", "..;x"]
+HOSTILE = ["..", ".", "", "a/b", "../../etc/passwd", "a\\b", "nul\x00", "new\nline", "..;x", "half \ud800"]
 
 
 async def test_w_03_names_that_lead_elsewhere_are_told_and_not_followed(forest: Forest) -> None:
