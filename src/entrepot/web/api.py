@@ -1,8 +1,8 @@
 """The interface for programs: JSON over HTTP, for tokens with the right that a route asks for (architecture §9)."""
 
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
@@ -10,18 +10,17 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from entrepot.cache.answer import Trace
-from entrepot.errors import BadRequest, EntrepotError, InternalError, MethodRefused, NotServed, TokenNeeded
+from entrepot.errors import BadRequest, EntrepotError, MethodRefused, NotServed
 from entrepot.web.door import SHIELD, Door
+from entrepot.web.edge import attend, own_address, told_fields
 from entrepot.web.hot import Key
 from entrepot.web.ledger import Ledger
 from entrepot.web.sending import Send
-from entrepot.web.tokens import CHALLENGE, Principal, Right, check_right, known
+from entrepot.web.tokens import Principal, Right, check_right, known
 from entrepot.web.visit import Receive, Visit, headers_of, read_body
 
 LARGEST_BODY: Final = 1 << 20
 _NO_BODY: Final = frozenset(("GET", "HEAD", "DELETE"))
-
-_log = logging.getLogger("entrepot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,24 +83,10 @@ class Api:
         trace = Trace(outcome="pass", detail="answered here")
         headers = headers_of(scope)
         visit = Visit(scope=scope, key=key, began=began, headers=headers, principal=principal, trace=trace)
-        extra: tuple[tuple[str, str], ...] = ()
-        try:
-            try:
-                visit.status, answer = await self._answer(visit, receive)
-            except EntrepotError as error:
-                visit.status, answer, extra = self._refusal(visit, error)
-            except Exception as error:  # noqa: BLE001 - the edge of a request
-                # A defect of ours costs this request and nothing else.
-                _log.exception("defect while serving %s", scope["raw_path"])
-                defect = InternalError(f"a defect of Entrepot: {type(error).__name__}")
-                visit.status, answer, extra = self._refusal(visit, defect)
-            await _send_json(visit, send, answer, extra)
-        finally:
-            self._ledger.book(visit)
+        await attend(visit, self._ledger, self._answer(visit, receive, send), partial(self._refuse, visit, send))
 
-    async def _answer(self, visit: Visit, receive: Receive) -> tuple[int, object]:
-        peer = visit.scope["client"]
-        base = self._door.forwarded_base(visit.key[2], peer[0] if peer else "", visit.scope["headers"])
+    async def _answer(self, visit: Visit, receive: Receive, send: Send) -> None:
+        base = own_address(self._door, visit)
         # Also for what only reads: no page of another site has any business here.
         self._door.check_site("POST", base, visit.headers.get("origin"), visit.headers.get("sec-fetch-site"))
         principal = known(visit.principal)
@@ -111,7 +96,8 @@ class Api:
         body = await _read_object(visit, receive, route.largest_body) if route.method not in _NO_BODY else {}
         query = visit.scope["query_string"].decode("latin-1")
         arguments = {**dict(parse_qsl(query, keep_blank_values=True)), **named}
-        return route.status, await route.answer(Call(principal=principal, arguments=arguments, body=body))
+        answer = await route.answer(Call(principal=principal, arguments=arguments, body=body))
+        await _send_json(visit, send, route.status, answer)
 
     def _find(self, visit: Visit) -> tuple[Route, Mapping[str, str]]:
         """The route, and what its path names. Raises NotServed, MethodRefused."""
@@ -125,15 +111,13 @@ class Api:
             raise MethodRefused(visit.method, ", ".join(sorted({route.method for route, _ in matching})))
         raise NotServed(f"there is no {path}; there are: {', '.join(sorted({one.path for one in self._routes}))}")
 
-    def _refusal(self, visit: Visit, error: EntrepotError) -> tuple[int, object, tuple[tuple[str, str], ...]]:
+    async def _refuse(self, visit: Visit, send: Send, error: EntrepotError) -> None:
         outcome = "refused" if error.status < 500 else "error"
         visit.trace = Trace(outcome=outcome, detail=error.code, error=str(error))
-        extra: tuple[tuple[str, str], ...] = ()
-        if isinstance(error, TokenNeeded):
-            extra = (CHALLENGE,)
-        elif isinstance(error, MethodRefused):
-            extra = (("allow", error.allowed),)
-        return error.status, {"error": str(error), "code": error.code}, extra
+        if visit.started:
+            raise error
+        said = {"error": str(error), "code": error.code}
+        await _send_json(visit, send, error.status, said, told_fields(error))
 
 
 def match_path(pattern: str, path: str) -> dict[str, str] | None:
@@ -161,7 +145,9 @@ async def _read_object(visit: Visit, receive: Receive, limit: int) -> Mapping[st
         raise BadRequest(f"the body is no JSON object: {error}") from error
 
 
-async def _send_json(visit: Visit, send: Send, answer: object, extra: tuple[tuple[str, str], ...]) -> None:
+async def _send_json(
+    visit: Visit, send: Send, status: int, answer: object, extra: tuple[tuple[str, str], ...] = ()
+) -> None:
     body = msgspec.json.encode(answer) + b"\n"
     headers = [
         (b"content-type", b"application/json"),
@@ -170,7 +156,7 @@ async def _send_json(visit: Visit, send: Send, answer: object, extra: tuple[tupl
         *((name.encode(), value.encode()) for name, value in extra),
         *SHIELD,
     ]
-    visit.started = perf_counter()
-    await send({"type": "http.response.start", "status": visit.status, "headers": headers})
+    visit.started, visit.status = perf_counter(), status
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     visit.sent = 0 if visit.method == "HEAD" else len(body)
     await send({"type": "http.response.body", "body": b"" if visit.method == "HEAD" else body})

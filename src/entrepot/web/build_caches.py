@@ -4,10 +4,10 @@ Source: https://docs.gradle.org/current/userguide/build_cache.html (HTTP build c
 """
 
 import asyncio
-import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, Protocol
 
@@ -16,7 +16,6 @@ from entrepot.contracts.blobs import OpenBlob
 from entrepot.errors import (
     BadRequest,
     EntrepotError,
-    InternalError,
     MethodRefused,
     NotServed,
     Refused,
@@ -24,18 +23,17 @@ from entrepot.errors import (
     TooLarge,
 )
 from entrepot.web.door import SAFE, SHIELD, Door
+from entrepot.web.edge import attend, own_address, told_fields
 from entrepot.web.hot import Key
 from entrepot.web.ledger import Ledger
 from entrepot.web.sending import Send, Sender
-from entrepot.web.tokens import CHALLENGE, HINT, Principal
+from entrepot.web.tokens import HINT, Principal
 from entrepot.web.visit import Receive, Visit, headers_of
 
 CONTENT_TYPE: Final = "application/vnd.gradle.build-cache-artifact.v2"
 _KEY: Final = re.compile(r"[0-9a-f]{16,128}\Z")
 _WRITE_BYTES: Final = 256 << 10
 _Fields = tuple[tuple[str, str], ...]
-
-_log = logging.getLogger("entrepot")
 
 
 class Incoming(Protocol):
@@ -98,21 +96,10 @@ class BuildCaches:
     ) -> None:
         trace = Trace(outcome="pass", detail="build cache")
         visit = Visit(scope=scope, key=key, began=began, headers=headers_of(scope), principal=principal, trace=trace)
-        try:
-            try:
-                await self._answer(visit, receive, send)
-            except EntrepotError as error:
-                await self._refuse(visit, send, error)
-            except Exception as error:  # noqa: BLE001 - the edge of a request
-                # A defect of ours costs this request and nothing else.
-                _log.exception("defect while serving %s", scope["raw_path"])
-                await self._refuse(visit, send, InternalError(f"a defect of Entrepot: {type(error).__name__}"))
-        finally:
-            self._ledger.book(visit)
+        await attend(visit, self._ledger, self._answer(visit, receive, send), partial(self._refuse, visit, send))
 
     async def _answer(self, visit: Visit, receive: Receive, send: Send) -> None:
-        peer = visit.scope["client"]
-        base = self._door.forwarded_base(visit.key[2], peer[0] if peer else "", visit.scope["headers"])
+        base = own_address(self._door, visit)
         self._door.check_site(visit.method, base, visit.headers.get("origin"), visit.headers.get("sec-fetch-site"))
         name, _, entry = visit.scope["raw_path"][1:].decode("latin-1").partition("/")
         cache = self._caches[name]
@@ -194,10 +181,7 @@ class BuildCaches:
         if visit.started:
             # Too late for a status: the transfer breaks, and nobody takes half an entry for a whole one.
             raise error
-        extra: _Fields = (CHALLENGE,) if isinstance(error, TokenNeeded) else ()
-        if isinstance(error, MethodRefused):
-            extra = (("allow", error.allowed),)
-        await self._reply(visit, send, error.status, f"{error}\n".encode(), extra)
+        await self._reply(visit, send, error.status, f"{error}\n".encode(), told_fields(error))
 
     async def _reply(self, visit: Visit, send: Send, status: int, body: bytes = b"", extra: _Fields = ()) -> None:
         fields = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), *extra)

@@ -1,8 +1,8 @@
 """From a raw request to a resource, and from the engine's answer, or an error, to the wire."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -17,7 +17,6 @@ from entrepot.errors import (
     Absent,
     BadRequest,
     EntrepotError,
-    InternalError,
     LoopDetected,
     NotServed,
     NotYet,
@@ -27,6 +26,7 @@ from entrepot.errors import (
 )
 from entrepot.model.resource import Reply, Request, Resource
 from entrepot.web.door import SAFE, SHIELD, Door
+from entrepot.web.edge import attend, own_address, told_fields
 from entrepot.web.forward import Forward, proxy_user_of
 from entrepot.web.hot import Key
 from entrepot.web.keeping import Keeper
@@ -36,10 +36,8 @@ from entrepot.web.mute import telling_address, without_words
 from entrepot.web.roots import linked
 from entrepot.web.sending import Send, Sender
 from entrepot.web.session_views import SessionViews
-from entrepot.web.tokens import CHALLENGE, HINT, Guard, Principal, kept_private
+from entrepot.web.tokens import HINT, Guard, Principal, kept_private
 from entrepot.web.visit import Receive, Visit, ask_of, headers_of, is_cached_only, read_body
-
-_log = logging.getLogger("entrepot")
 
 _NOTHING_FOLLOWS = frozenset((204, 304))
 _READ = frozenset((200, 206, 304))
@@ -92,17 +90,7 @@ class Proxy:
         headers = headers_of(scope)
         trace = Trace(outcome="error")
         visit = Visit(scope=scope, key=key, began=began, headers=headers, principal=principal, trace=trace)
-        try:
-            try:
-                await self._answer(visit, receive, send)
-            except EntrepotError as error:
-                await self._refuse(visit, send, error)
-            except Exception as error:  # noqa: BLE001 - the edge of a request
-                # A defect of ours costs this request and nothing else.
-                _log.exception("defect while serving %s", scope["raw_path"])
-                await self._refuse(visit, send, InternalError(f"a defect of Entrepot: {type(error).__name__}"))
-        finally:
-            self._ledger.book(visit)
+        await attend(visit, self._ledger, self._answer(visit, receive, send), partial(self._refuse, visit, send))
 
     # --- the answer -------------------------------------------------------------------------------------------------
 
@@ -176,10 +164,7 @@ class Proxy:
         if host in self._proxied:
             # Asked of us as a proxy: who reads it knows no other name of ours.
             return f"http://{host}"
-        if self._door.trusts_proxies:
-            client = visit.scope["client"]
-            return self._door.forwarded_base(visit.key[2], client[0] if client else "", visit.scope["headers"])
-        return self._door.base(visit.key[2])
+        return own_address(self._door, visit)
 
     def _mount(self, visit: Visit) -> Mounted | Greeting:
         try:
@@ -279,10 +264,7 @@ class Proxy:
         if isinstance(error, LoopDetected):
             # Who asked us (ourselves, at the far end of the loop) recognises it by this.
             extra.append(("via", self._own_via))
-        if isinstance(error, TokenNeeded):
-            extra.append(CHALLENGE)
-        if error.status == 405:
-            extra.append(("allow", getattr(error, "allowed", "GET, HEAD")))
+        extra += told_fields(error)
         present = {name.lower() for name, _ in reply.headers}
         headers = (*reply.headers, *(item for item in extra if item[0] not in present))
         await self._send_reply(
