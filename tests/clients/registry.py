@@ -43,6 +43,10 @@ class Registry:
     """Further fields of every answer."""
     failure: tuple[int, dict[str, str]] | None = None
     """Status and fields of the answer to everything."""
+    heads: int = 200
+    """Another status answers every HEAD."""
+    headed: str | None = None
+    """The Content-Type that HEADs are told instead; empty: none."""
     instead: dict[str, bytes] = field(default_factory=dict)
     """Other bytes, by path: what a broken cache or an attacker on the way makes of a file."""
     requests: list[Seen] = field(default_factory=list)
@@ -130,7 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
         if _ARTIFACT.search(self.path):
             registry.open.wait(WAIT_SECONDS)
         found = registry.find(self.path)
-        if registry.failure is not None:
+        if self.command == "HEAD" and registry.heads != 200:
+            self._answer(registry.heads, {}, b"")
+        elif registry.failure is not None:
             status, fields = registry.failure
             self._answer(status, fields, b"out of order\n")
         elif found is None:
@@ -141,7 +147,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_GET  # noqa: N815 (the names are the library's)
 
     def _send(self, kind: str, body: bytes) -> None:
-        fields = {"content-type": kind}
+        headed = self.server.registry.headed if self.command == "HEAD" else None
+        fields = {"content-type": kind if headed is None else headed}
         if self.path in self.server.registry.modified:
             fields["last-modified"] = self.server.registry.modified[self.path]
         if self.server.registry.validators:

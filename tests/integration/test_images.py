@@ -64,6 +64,16 @@ class House:
         return digest_of(manifest)
 
 
+def stored(house: House, path: str) -> None:
+    """Asks until it comes from the store."""
+    for _ in range(1000):
+        got = house.served.get(path)
+        assert got.status == 200
+        if "entrepot; hit" in got.headers.get("cache-status"):
+            return
+    raise AssertionError(f"{path} is not stored")
+
+
 def digest_of(body: bytes) -> str:
     return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
@@ -132,6 +142,56 @@ def test_a_part_of_a_blob_can_be_had(house: House) -> None:
 def test_what_is_pushed_is_refused_in_the_words_of_the_specification(house: House) -> None:
     got = house.served.get("/v2/hub/team/app/blobs/uploads/", method="POST")
     assert (got.status, json.loads(got.body)["errors"][0]["code"]) == (405, "UNSUPPORTED")
+
+
+# --- rights -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("fields", [[], [("range", "bytes=0-3")], [("cache-control", "only-if-cached")]])
+def test_a_layer_of_one_name_cannot_be_had_through_another(
+    house: House, method: str, fields: list[tuple[str, str]]
+) -> None:
+    """Neither by a digest that was guessed, nor from the store alone."""
+    digest = digest_of(b"layer of secret")
+    image = house.push("team/secret", "secret", "1")
+    stored(house, f"/v2/hub/team/secret/blobs/{digest}")
+    stored(house, f"/v2/hub/team/secret/manifests/{image}")
+    for path in (f"blobs/{digest}", f"manifests/{image}"):
+        got = house.served.get(f"/v2/hub/team/public/{path}", fields, method=method)
+        assert got.status == (504 if fields and fields[0][0] == "cache-control" else 404)
+        assert b"layer" not in got.body
+
+
+@pytest.mark.parametrize("heads", [400, 403, 405, 501])
+def test_a_registry_whose_heads_fail_is_asked_for_the_bytes(house: House, heads: int) -> None:
+    """As where a redirect leads to storage that signs GETs only."""
+    text = f"heads {heads}"
+    for name in ("team/first", "team/second"):
+        house.push(name, text, "1")
+    path = f"blobs/{digest_of(f'layer of {text}'.encode())}"
+    stored(house, f"/v2/hub/team/first/{path}")
+    house.registry.heads = heads
+    try:
+        assert house.served.get(f"/v2/hub/team/second/{path}").body == f"layer of {text}".encode()
+    finally:
+        house.registry.heads = 200
+
+
+@pytest.mark.parametrize("told", ["text/html", ""])
+def test_a_page_that_answers_every_head_gives_no_rights_and_no_type(house: House, told: str) -> None:
+    """A login page says 200 to everything. What is no image's type would be kept for ever."""
+    text = f"page {told}"
+    digest = house.push("team/first", text, "1")
+    house.push("team/second", text)
+    stored(house, f"/v2/hub/team/first/manifests/{digest}")
+    house.registry.headed = told
+    try:
+        got = house.served.get(f"/v2/hub/team/second/manifests/{digest}")
+    finally:
+        house.registry.headed = None
+    assert (got.status, got.headers.get("content-type")) == (200, IMAGE)
+    assert house.registry.requests[-1].method == "GET"
 
 
 # --- bytes that are wrong ---------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ from entrepot.model.entry import Blob, Entry, Remembered
 from entrepot.model.headers import Headers
 from entrepot.model.resource import Kind
 
+_NO_HEADS = frozenset({400, 403, 405, 501})
+"""What says nothing of a GET: storage that a redirect leads to may have signed that only."""
 OVERTAKING_SECONDS = 0.2
 """Before upstream is asked again for what it was just replacing; after each time a bit longer."""
 
@@ -145,9 +147,19 @@ class Download:
             url = self._asking.url_at(self._asking.location(), upstream)
             return self._entry_of(blob, Headers(), url, upstream)
         reply = await self._head()
-        if reply is None or reply.headers.get("content-length") not in ("", str(blob.size_bytes)):
+        if reply is None or not self._speaks_of(reply, blob):
             return None
         return self._entry_of(blob, reply.headers, reply.url, self._asking.upstream)
+
+    def _speaks_of(self, reply: UpstreamReply, blob: Blob) -> bool:
+        """Whether the answer to a HEAD can be about these bytes: a login page answers everything, and what it says that
+        they are would be kept."""
+        resource, fields = self._order.resource, reply.headers
+        told = self._order.repository.ecosystem.told_digest(fields)
+        if told not in (None, resource.digest) or fields.get("content-length") not in ("", str(blob.size_bytes)):
+            return False
+        kind = fields.get("content-type").partition(";")[0].strip().lower()
+        return kind in resource.accepts.split(", ") if resource.accepts else kind != "text/html"
 
     async def _is_unchanged(self) -> bool:
         """Whether a HEAD, which upstream does not count, tells that what is stored is what upstream has."""
@@ -173,7 +185,7 @@ class Download:
         try:
             reply = await asking.open(no_cache=False)
         except UpstreamStatus as error:
-            if error.upstream_status in (405, 501):
+            if error.upstream_status in _NO_HEADS:
                 return None
             raise
         await reply.close()
