@@ -27,6 +27,7 @@ from entrepot.errors import (
     Unreachable,
     UnreadableIndex,
     UpstreamBusy,
+    UpstreamStatus,
 )
 from entrepot.model.digest import Digest
 from entrepot.model.headers import Headers
@@ -239,6 +240,8 @@ def test_upstreams_word_on_a_digest_is_heard_if_it_is_one() -> None:
         (Refused("not for you"), "DENIED"),
         (PolicyRefused("hub/x", "too young", "cooldown.default"), "DENIED"),
         (UpstreamBusy("registry.example", 7.0, "answered 429"), "TOOMANYREQUESTS"),
+        (UpstreamStatus("hub/v2/x", 429), "TOOMANYREQUESTS"),
+        (UpstreamStatus("hub/v2/x", 401), "UNAVAILABLE"),
         (Unreachable("registry.example: no connection"), "UNAVAILABLE"),
         (MethodRefused("PUT"), "UNSUPPORTED"),
     ],

@@ -144,6 +144,15 @@ def test_what_is_pushed_is_refused_in_the_words_of_the_specification(house: Hous
     assert (got.status, json.loads(got.body)["errors"][0]["code"]) == (405, "UNSUPPORTED")
 
 
+@pytest.mark.parametrize("query", ["?ns=other.example", "?ns=other.example&n=1"])
+def test_an_image_of_a_registry_that_nobody_stands_for_is_refused_in_json(house: House, query: str) -> None:
+    house.push("library/app", "one", "1")
+    got = house.served.get(f"/v2/library/app/manifests/1{query}")
+    told = json.loads(got.body)["errors"][0]
+    assert (got.status, told["code"]) == (404, "NAME_UNKNOWN")
+    assert "no repository stands for 'other.example'" in told["message"]
+
+
 # --- rights -----------------------------------------------------------------------------------------------------------
 
 
@@ -235,6 +244,7 @@ def test_tokens_ages_and_outages_are_told_in_the_words_of_the_specification(tmp_
         house.push("team/app", "young", "1")
         stranger = house.served.get("/v2/")
         assert (stranger.status, stranger.headers.get("www-authenticate").split()[0]) == (401, "Basic")
+        assert json.loads(stranger.body)["errors"][0]["code"] == "UNAUTHORIZED"
         assert house.served.get("/v2/", mine).status == 200
         path = "/v2/hub/team/app/manifests/1"
         refusal = house.served.get(path)

@@ -35,6 +35,7 @@ from entrepot.errors import (
     NotServed,
     UnreadableIndex,
     UpstreamBusy,
+    UpstreamStatus,
 )
 from entrepot.model.digest import Digest
 from entrepot.model.headers import Headers
@@ -219,7 +220,7 @@ def greeting() -> Reply:
 
 def _code_of(error: EntrepotError) -> str:
     text = str(error)
-    if isinstance(error, UpstreamBusy):
+    if isinstance(error, UpstreamBusy) or (isinstance(error, UpstreamStatus) and error.upstream_status == 429):
         return "TOOMANYREQUESTS"
     if error.status == 404:
         return "BLOB_UNKNOWN" if "/blobs/" in text else "MANIFEST_UNKNOWN" if "/manifests/" in text else "NAME_UNKNOWN"

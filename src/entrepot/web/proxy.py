@@ -12,6 +12,7 @@ from entrepot.cache.engine import Engine
 from entrepot.cache.recording import Recorder
 from entrepot.cache.repository import Repository
 from entrepot.contracts.clock import Clock
+from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.contracts.triggers import NoTriggers, Trigger, Triggers
 from entrepot.errors import (
     Absent,
@@ -33,7 +34,7 @@ from entrepot.web.keeping import Keeper
 from entrepot.web.ledger import Ledger, cache_status, validated_at
 from entrepot.web.mounts import Greeting, Mounted, Way, find_mount
 from entrepot.web.mute import telling_address, without_words
-from entrepot.web.roots import linked
+from entrepot.web.roots import Root, linked
 from entrepot.web.sending import Send, Sender
 from entrepot.web.session_views import SessionViews
 from entrepot.web.tokens import HINT, Guard, Principal, kept_private
@@ -253,7 +254,7 @@ class Proxy:
             raise BrokenTransfer(str(error)) from error
         visit.trace.outcome = _outcome_of(error)
         self._note_absence(visit, error)
-        ecosystem = visit.mounted.repository.ecosystem if visit.mounted is not None else None
+        ecosystem = self._spoken_at(visit)
         reply = ecosystem.problem(error) if ecosystem else Reply(status=error.status, body=f"{error}\n".encode())
         query, agent = visit.scope["query_string"].decode("latin-1"), visit.headers.get("user-agent")
         if ecosystem is not None and (address := telling_address(error, ecosystem, query, agent)):
@@ -270,6 +271,13 @@ class Proxy:
         await self._send_reply(
             visit, send, Reply(status=reply.status, body=reply.body, content_type=reply.content_type, headers=headers)
         )
+
+    def _spoken_at(self, visit: Visit) -> Ecosystem | None:
+        """In whose words a refusal is told; None: nobody knows whose path it is."""
+        if visit.mounted is not None:
+            return visit.mounted.repository.ecosystem
+        roots = (way for way in self._ways if isinstance(way, Root))
+        return next((root.ecosystem for root in roots if root.has(visit.key[0])), None)
 
     def _note_absence(self, visit: Visit, error: EntrepotError) -> None:
         mounted, resource = visit.mounted, visit.resource

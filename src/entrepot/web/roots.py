@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from entrepot.cache.repository import Repository
+from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.errors import BadRequest, NotServed
 from entrepot.model.resource import Reply, Request
 from entrepot.web.mounts import Greeting, Placed, Wanted, check_session
@@ -25,6 +26,14 @@ class Root:
     """The repositories' names by the hosts that they stand for."""
     otherwise: str = ""
     """The repository that is meant where none is named; empty: none."""
+
+    @property
+    def ecosystem(self) -> Ecosystem:
+        return next(iter(self.repositories.values())).ecosystem
+
+    def has(self, raw_path: bytes) -> bool:
+        """Whether whatever is there belongs to this root."""
+        return raw_path[1:].partition(b"/")[0] == self.segment.encode()
 
     def __call__(self, wanted: Wanted) -> Placed | Greeting | None:
         """Raises NotServed, BadRequest."""
@@ -55,7 +64,7 @@ class Root:
         return Placed(self.repositories[name], f"{self.segment}/{path}", prefix, session)
 
     def _greeting(self) -> Greeting:
-        reply = next(iter(self.repositories.values())).ecosystem.route(Request(method="GET", path=""))
+        reply = self.ecosystem.route(Request(method="GET", path=""))
         if not isinstance(reply, Reply):
             raise BadRequest("nothing is served at the root")
         return Greeting(reply, frozenset(self.repositories))
