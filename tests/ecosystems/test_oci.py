@@ -339,6 +339,18 @@ def test_what_cannot_be_had_has_no_date() -> None:
     assert date_of({"manifests/1": {"schemaVersion": 2, "config": {"digest": "none"}}}) is None
 
 
+@pytest.mark.parametrize("suffix", ["", ".sig", ".att", ".sbom"])
+def test_what_is_said_of_a_digest_has_no_age(suffix: str) -> None:
+    """cosign dates it to the year 1, and what the API of referrers says has none either."""
+    for digest in (Digest("sha256", "a" * 64), Digest("sha512", "c" * 128)):
+        assert OCI.dating(get(f"v2/app/manifests/{fallback_tag(digest, suffix)}")) is None
+
+
+@pytest.mark.parametrize("tag", [f"sha256-{'a' * 63}", f"sha256-{'a' * 64}.exe", f"md5-{'a' * 64}", "sha256-x.sig"])
+def test_other_tags_that_look_like_it_have_ages(tag: str) -> None:
+    assert OCI.dating(get(f"v2/app/manifests/{tag}")) is not None
+
+
 def test_blobs_have_no_age() -> None:
     assert OCI.dating(get(f"v2/app/blobs/{A}")) is None
 

@@ -241,7 +241,7 @@ def test_tokens_ages_and_outages_are_told_in_the_words_of_the_specification(tmp_
     mine = [("authorization", f"Basic {b64encode(f'me:{TOKEN}'.encode()).decode()}")]
     with ExitStack() as stack:
         house = _opened(stack, tmp_path, GUARDED)
-        house.push("team/app", "young", "1")
+        digest = house.push("team/app", "young", "1")
         stranger = house.served.get("/v2/")
         assert (stranger.status, stranger.headers.get("www-authenticate").split()[0]) == (401, "Basic")
         assert json.loads(stranger.body)["errors"][0]["code"] == "UNAUTHORIZED"
@@ -253,6 +253,11 @@ def test_tokens_ages_and_outages_are_told_in_the_words_of_the_specification(tmp_
         told = json.loads(refusal.body)["errors"][0]
         assert (refusal.status, told["code"]) == (403, "DENIED")
         assert "must be 3 days old" in told["message"]
+        signature = f"sha256-{digest.partition(':')[2]}.sig"
+        house.push("team/app", "young", signature)
+        assert house.served.get(f"/v2/hub/team/app/manifests/{signature}", mine).status == 200
+        by_digest = house.served.get(f"/v2/hub/team/app/manifests/{digest}", mine)
+        assert by_digest.status == 403, "the tag of a signature, which has no age, vouches for no image"
         assert "dated by its author" in house.served.entrepot("explain", "hub/v2/team/app/manifests/1")
         house.served.stop()
         house.registry.go_dark()

@@ -35,6 +35,8 @@ class Meanings:
     ) -> Refusal | None:
         """Of a name, by what it means now. Of a digest, by the names that were seen to mean it: whoever wrote down a
         digest that no name led to has chosen it himself. Raises what keeps it from being told."""
+        if repository.ecosystem.dating(resource) is None:
+            return None
         if not resource.probed:
             return await self._of_digest(repository, resource, cooldown, as_of, stored_only)
         digest = await self._meant(repository, resource, stored_only)
@@ -46,6 +48,8 @@ class Meanings:
         self, repository: Repository, resource: Resource, cooldown: Cooldown, as_of: datetime | None
     ) -> str:
         """The reckoning in words."""
+        if repository.ecosystem.dating(resource) is None:
+            return "its age does not matter"
         digest = await self._meant(repository, resource, False) if resource.probed else resource.digest
         names = [resource.version] if resource.probed else self._names(repository, resource)
         if digest is None or not names:
@@ -94,7 +98,10 @@ class Meanings:
         return refusals[0] if refusals else None
 
     def _names(self, repository: Repository, resource: Resource) -> list[str]:
-        return self._editions.names(repository, resource) if resource.digest is not None else []
+        """Those that have ages: no other one vouches for a digest."""
+        known = self._editions.names(repository, resource) if resource.digest is not None else []
+        dating = repository.ecosystem.dating
+        return [name for name in known if dating(replace(resource, version=name)) is not None]
 
     async def _meant(self, repository: Repository, resource: Resource, stored_only: bool) -> Digest | None:
         """None: nothing is stored, and upstream may not be asked."""

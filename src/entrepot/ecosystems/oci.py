@@ -24,7 +24,7 @@ from entrepot.ecosystems.oci_documents import (
     render_tags,
     split_query,
 )
-from entrepot.ecosystems.oci_names import check_digest, check_name, is_name, parse_digest
+from entrepot.ecosystems.oci_names import check_digest, check_name, is_name, is_said_of_digest, parse_digest
 from entrepot.ecosystems.oci_resources import INDEX, blob, manifest, referrers, tags
 from entrepot.errors import (
     BadContent,
@@ -160,7 +160,10 @@ class Oci(Ecosystem):
             raise BadContent(str(error)) from error
 
     def dating(self, resource: Resource) -> Dating | None:
-        return date_image(resource) if "/manifests/" in resource.key else None
+        """Signatures and the like have no date of their own (cosign writes the year 1), and no age: they are about a
+        digest, and whoever asks has that already."""
+        aged = "/manifests/" in resource.key and not is_said_of_digest(resource.version)
+        return date_image(resource) if aged else None
 
     # --- fields of answers ------------------------------------------------------------------------------------------
 

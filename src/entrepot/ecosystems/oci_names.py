@@ -10,6 +10,7 @@ TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 
 _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z", re.ASCII)
 _TAG = re.compile(rf"{TAG}\Z", re.ASCII)
+_SAID = re.compile(r"sha(?:256|512)-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?\Z")
 _DIGEST_LIKE = re.compile(r"[A-Za-z0-9+._-]+:")
 
 
@@ -22,6 +23,11 @@ def check_name(text: str) -> str:
     if not is_name(text):
         raise NotServed(f"{text[:80]!a} cannot be the name of a repository: small letters, digits and . _ - / between")
     return text
+
+
+def is_said_of_digest(tag: str) -> bool:
+    """Whether it is called as `fallback_tag` calls what is said of a digest."""
+    return _SAID.match(tag) is not None
 
 
 def is_tag(text: str) -> bool:
