@@ -18,7 +18,7 @@ from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.ecosystems.apt import Apt
 from entrepot.ecosystems.apt_clients import read_sources
 from entrepot.ecosystems.apt_versions import debian_key
-from entrepot.errors import Absent, ConfigError, NotServed, UnreadableIndex
+from entrepot.errors import Absent, BadContent, BadRequest, ConfigError, NotServed, UnreadableIndex
 from entrepot.model.digest import Digest
 from entrepot.model.release import Document
 from entrepot.model.resource import Kind, Request, Resource
@@ -123,6 +123,22 @@ def test_a_package_is_looked_up_in_whatever_lists_it(path: str) -> None:
     assert route(path, {"unlisted": "refuse"}).must_be_listed
 
 
+@pytest.mark.parametrize("name", ["chrome-stable.deb", "tool_1.0.deb", "tool_1.0_amd64.v2.deb", "TOOL.DEB"])
+def test_a_package_with_an_unusual_name_has_the_rules_of_packages(name: str) -> None:
+    resource = route(f"pool/{name}", {"unlisted": "refuse"})
+    assert (resource.kind, resource.listed_anywhere, resource.must_be_listed) == (Kind.ARTIFACT, True, True)
+    assert (resource.about, resource.version) == (name[: -len(".deb")], "")
+    purl = Apt().purl_of(resource, "1")
+    assert purl is not None
+    assert not purl.qualifiers
+
+
+@pytest.mark.parametrize("path", ["pool/tool_1.0_amd64.deb;x=1", "pool/tool_1.0_amd64.deb%3bx", "pool;x/a_1_all.deb"])
+def test_what_some_servers_cut_off_is_no_second_name_of_a_package(path: str) -> None:
+    with pytest.raises(BadRequest, match="semicolon"):
+        route(path)
+
+
 def test_two_spellings_of_a_package_are_one() -> None:
     assert route("pool/a%7eb_1%2b2_all.deb").key == route("pool/a~b_1%2B2_all.deb").key
 
@@ -180,6 +196,27 @@ def test_what_is_no_root_is_not_taken_for_one(body: bytes) -> None:
         list(Apt().members(document(ROOT, body)))
 
 
+def test_a_root_that_names_files_without_end_is_none() -> None:
+    lines = "".join(f" {SHA256} 1 a{number}\n" for number in range(50_001))
+    with pytest.raises(UnreadableIndex, match="more than 50000"):
+        list(Apt().members(document(ROOT, f"Suite: x\nSHA256:\n{lines}".encode())))
+
+
+def test_a_file_that_is_named_twice_has_its_first_digest_as_apt_has_it() -> None:
+    body = f"Suite: x\nSHA256:\n {SHA256} 5 Packages\n {'0' * 64} 6 Packages\n"
+    [member] = Apt().members(document("InRelease", body.encode()))
+    assert (member.digest.value, member.size_bytes) == (SHA256, 5)
+
+
+def test_a_web_page_is_no_signature() -> None:
+    resource = route("dists/stable/Release.gpg")
+    assert resource.examined
+    with pytest.raises(BadContent, match="web page"):
+        Apt().examine(resource, document(resource.key, b"<html>Log in</html>"))
+    for signature in (b"-----BEGIN PGP SIGNATURE-----\n", b"\x89\x02"):
+        Apt().examine(resource, document(resource.key, signature))
+
+
 # --- indexes ----------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +243,21 @@ def test_an_index_that_cannot_be_unpacked_is_none() -> None:
     broken = lzma.compress(b"Package: a\n" * 100)[:-20]
     with pytest.raises(UnreadableIndex):
         list(Apt().releases(document("dists/x/main/binary-amd64/Packages.xz", broken)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Package: a\nDescription: " + bytes(40 << 20),
+        b"Package: a\n" + (b" " * 9999 + b"\n") * 1700,
+        (b"Package: a\nFilename: a_1_all.deb\nDescription: " + bytes(99_999) + b"\n\n") * 200,
+    ],
+    ids=["a line", "a package", "packages"],
+)
+def test_an_index_that_expands_without_end_is_none(body: bytes) -> None:
+    with pytest.raises(UnreadableIndex, match=r"a bomb|too great a length"):
+        for _ in Apt().releases(document("dists/x/main/binary-amd64/Packages.gz", gzip.compress(body))):
+            pass
 
 
 # --- versions ---------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from entrepot.ecosystems.apt_places import (
 )
 from entrepot.ecosystems.apt_release import NamedFile, read_release
 from entrepot.ecosystems.apt_versions import DEBIAN
-from entrepot.errors import BadRequest, ConfigError, EntrepotError, MethodRefused, NotServed
+from entrepot.errors import BadContent, BadRequest, ConfigError, EntrepotError, MethodRefused, NotServed
 from entrepot.model.names import ReservedNames
 from entrepot.model.paths import decode_segment, encode_segment, is_segment
 from entrepot.model.purl import Purl
@@ -77,7 +77,11 @@ class Apt(Ecosystem):
         raw = [segment for segment in request.path.split("/") if segment != "."]
         if not raw or not raw[-1]:
             raise NotServed("directories are not served: name a file")
-        return self._resource_at([decode_segment(segment) for segment in raw])
+        segments = [decode_segment(segment) for segment in raw]
+        if any(";" in segment for segment in segments):
+            # Some servers cut off what follows it: that would be a second name of a package, without its rules.
+            raise BadRequest(f"{request.path[:200]!r}: no path of an archive holds a semicolon")
+        return self._resource_at(segments)
 
     def _resource_at(self, segments: Sequence[str]) -> Resource:
         key = _encoded(segments)
@@ -88,7 +92,7 @@ class Apt(Ecosystem):
         if is_root(segments):
             return replace(plain, snapshot=key, lists=False)
         if segments[-1] == "Release.gpg":
-            return replace(plain, snapshot=_encoded((*segments[:-1], "Release")))
+            return replace(plain, snapshot=_encoded((*segments[:-1], "Release")), examined=True)
         file = read_file_name(segments[-1])
         if file is not None:
             plain = replace(plain, about=file.name, version=file.version)
@@ -108,7 +112,7 @@ class Apt(Ecosystem):
 
     def members(self, root: Document) -> Iterator[Member]:
         folder = _segments(root.place)[:-1]
-        release = read_release(root.body.read(), root.place)
+        release = read_release(root.body, root.place)
         for file in release.files.values():
             parts = file.path.split("/")
             if file.digests and all(map(is_segment, parts)):
@@ -125,8 +129,13 @@ class Apt(Ecosystem):
         if also is not None:
             yield Member(role=f"{file.path} by-hash", resource=also, digest=strongest, size_bytes=size)
 
+    def examine(self, resource: Resource, document: Document) -> None:
+        """A Release.gpg: nothing names its digest, and it would stay as long as its root does."""
+        if document.body.read(1) == b"<":
+            raise BadContent(f"{resource.key}: upstream sent a web page where a signature belongs")
+
     def expires(self, root: Document) -> datetime | None:
-        return read_release(root.body.read(), root.place).valid_until
+        return read_release(root.body, root.place).valid_until
 
     def releases(self, document: Document) -> Iterator[Release]:
         """Package files, sources and patches. Nothing for what is no index of files. Raises UnreadableIndex."""
@@ -167,7 +176,7 @@ class Apt(Ecosystem):
         file = read_file_name(_segments(resource.key)[-1])
         if file is None:
             return None
-        qualifiers = (("arch", file.arch),)
+        qualifiers = (("arch", file.arch),) if file.arch else ()
         return Purl(type="deb", namespace="debian", name=file.name, version=version, qualifiers=qualifiers)
 
     def problem(self, error: EntrepotError) -> Reply:

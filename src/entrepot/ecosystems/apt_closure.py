@@ -117,7 +117,7 @@ def _open(name: str, resource_of: ResourceOf) -> Generator[Need | Selection | Sk
         yield Need(resource=resource_of(f"{prefix}Release.gpg"), absent="maybe")
     if reading is None:
         raise Absent(f"{prefix}Release")
-    release = read_release(reading.document.body.read(), reading.document.place)
+    release = read_release(reading.document.body, reading.document.place)
     return _Suite(folder=prefix, base=base, is_flat=is_flat, release=release)
 
 

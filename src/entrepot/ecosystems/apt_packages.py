@@ -5,7 +5,7 @@ import gzip
 import lzma
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, cast
 
 from backports import zstd
 
@@ -14,6 +14,11 @@ from entrepot.model.digest import Digest, parse_hex, strongest_first
 
 MOST_BYTES = 2 << 30
 """Of an index unpacked; the main archive's largest has 60 MiB."""
+_LONG_BYTES = 16 << 20
+_MOST_EXPANSION = 100
+"""What compresses better than this, and is long, is made to burst: indexes hold digests, which do not compress."""
+_MOST_LINE_BYTES = 4 << 20
+_MOST_STANZA_BYTES = 16 << 20
 Stanza = Mapping[str, str]
 """Field names in lower case; continuation lines joined with line feeds."""
 
@@ -21,6 +26,10 @@ _ONE = (("sha512", "sha512"), ("sha256", "sha256"), ("sha1", "sha1"), ("md5sum",
 _MANY = (("checksums-sha512", "sha512"), ("checksums-sha256", "sha256"), ("checksums-sha1", "sha1"), ("files", "md5"))
 _PATCHES = (("sha256-download", "sha256"), ("sha1-download", "sha1"))
 _TELLING = frozenset({"package", "sha256-current", "sha256-history", "sha1-current", "sha1-history"})
+
+
+class Readable(Protocol):
+    def readline(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,49 +55,60 @@ def read_stanzas(body: BinaryIO, subject: str) -> Iterator[Stanza]:
 
 
 def _lines(body: BinaryIO, subject: str) -> Iterator[bytes]:
+    packed_bytes = body.seek(0, 2)
+    body.seek(0)
     unpacked, read = _unpacked(body), 0
-    for line in unpacked:
+    most = min(MOST_BYTES, max(_LONG_BYTES, _MOST_EXPANSION * packed_bytes))
+    # One that never ends must not be taken into memory to find out how long it is.
+    while line := unpacked.readline(_MOST_LINE_BYTES):
         read += len(line)
-        if read > MOST_BYTES:
-            raise UnreadableIndex(f"{subject}: more than {MOST_BYTES} bytes unpacked")
+        if read > most or len(line) == _MOST_LINE_BYTES:
+            raise UnreadableIndex(f"{subject}: {packed_bytes} bytes expand without end: a bomb")
         yield line
 
 
-def _unpacked(body: BinaryIO) -> Iterable[bytes]:
+def _unpacked(body: BinaryIO) -> Readable:
     start = body.read(6)
     body.seek(0)
     if start.startswith((b"\xfd7zXZ\x00", b"]\x00\x00")):
         return lzma.open(body)
     if start.startswith(b"\x1f\x8b"):
-        return gzip.open(body)
+        return cast(Readable, gzip.open(body))
     if start.startswith(b"BZh"):
         return bz2.open(body)
     if start.startswith(b"\x28\xb5\x2f\xfd"):
-        return zstd.open(body)
+        return cast(Readable, zstd.open(body))
     return body
 
 
 def _stanzas(lines: Iterable[bytes], subject: str) -> Iterator[Stanza]:
-    stanza: dict[str, str] = {}
-    name = ""
+    fields: dict[str, list[str]] = {}
+    last: list[str] | None = None
+    size = 0
     for raw in lines:
-        if raw[:1] in (b" ", b"\t"):
-            if name:
-                stanza[name] += "\n" + raw.decode(errors="replace").strip()
-            continue
+        size += len(raw)
+        if size > _MOST_STANZA_BYTES:
+            raise UnreadableIndex(f"{subject}: a package in it is described at too great a length")
         head, colon, rest = raw.partition(b":")
-        if colon:
-            name = head.decode(errors="replace").lower()
-            stanza[name] = rest.decode(errors="replace").strip()
+        if raw[:1] in (b" ", b"\t"):
+            if last is not None:
+                last.append(raw.decode(errors="replace").strip())
+        elif colon:
+            last = fields[head.decode(errors="replace").lower()] = [rest.decode(errors="replace").strip()]
         elif raw.strip():
             return  # No index at all: a translation begins otherwise, and so does a table of contents.
-        elif stanza:
-            if not _TELLING & stanza.keys():
+        else:
+            if fields and not _TELLING & fields.keys():
                 return
-            yield stanza
-            stanza, name = {}, ""
-    if stanza and _TELLING & stanza.keys():
-        yield stanza
+            if fields:
+                yield _joined(fields)
+            fields, last, size = {}, None, 0
+    if _TELLING & fields.keys():
+        yield _joined(fields)
+
+
+def _joined(fields: Mapping[str, list[str]]) -> Stanza:
+    return {name: "\n".join(told) for name, told in fields.items()}
 
 
 def files_of(stanza: Stanza) -> Iterator[Listed]:

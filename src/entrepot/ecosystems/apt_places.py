@@ -15,6 +15,7 @@ _INDEX = re.compile(
 )
 _LISTING = re.compile(r"(?:Packages|Sources)(?:\.(?:gz|xz|bz2|lzma|lz4|zst))?\Z")
 _PACKAGE = re.compile(r"(?P<name>[^_/]+)_(?P<version>[^_/]+)_(?P<arch>[^_./]+)\.(?:deb|udeb|ddeb)\Z")
+_PACKED = re.compile(r"(?P<stem>.+)\.(?:deb|udeb|ddeb)\Z", re.IGNORECASE)
 _SOURCE = re.compile(
     r"(?P<name>[^_/]+)_(?P<version>[^_/]+?)(?:\.orig(?:-[^/_]+)?|\.debian)?"
     r"\.(?:dsc|diff\.gz|tar\.(?:gz|xz|bz2|lzma|zst)(?:\.asc)?)\Z"
@@ -23,11 +24,12 @@ _SOURCE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A package file, by its name: `name_version_arch.deb`, without the version's epoch."""
+    """A package file, by its name: `name_version_arch.deb`, without the version's epoch. One that is called otherwise has
+    what stands before its ending as its name."""
 
     name: str
-    version: str
-    arch: str
+    version: str = ""
+    arch: str = ""
 
 
 def read_file_name(name: str) -> File | None:
@@ -36,7 +38,10 @@ def read_file_name(name: str) -> File | None:
     if found:
         return File(name=found["name"], version=found["version"], arch=found["arch"])
     found = _SOURCE.match(name)
-    return File(name=found["name"], version=found["version"], arch="source") if found else None
+    if found:
+        return File(name=found["name"], version=found["version"], arch="source")
+    found = _PACKED.match(name)
+    return File(name=found["stem"]) if found else None
 
 
 def by_hash_of(segments: Sequence[str]) -> Digest | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import BinaryIO
 
 from entrepot.errors import UnreadableIndex
 from entrepot.model.digest import Digest, parse_hex, strongest_first
@@ -10,6 +11,8 @@ from entrepot.model.headers import parse_http_date
 
 MOST_BYTES = 16 << 20
 """apt itself takes no bigger one than 10 MB."""
+MOST_FILES = 50_000
+"""The biggest distributions name some thousands."""
 _SECTIONS = {"MD5Sum": "md5", "SHA1": "sha1", "SHA256": "sha256", "SHA512": "sha512"}
 _TELLING = frozenset({*_SECTIONS, "Origin", "Label", "Suite", "Codename", "Date", "Components", "Architectures"})
 _BEGIN, _END = "-----BEGIN PGP SIGNED MESSAGE-----", "-----BEGIN PGP SIGNATURE-----"
@@ -47,11 +50,12 @@ class Release:
         return parse_http_date(self.fields.get("Valid-Until", "")) if "Valid-Until" in self.fields else None
 
 
-def read_release(body: bytes, subject: str) -> Release:
+def read_release(file: BinaryIO, subject: str) -> Release:
     """Raises UnreadableIndex for anything else, such as a login page. No signature is checked: that is what clients
     do."""
+    body = file.read(MOST_BYTES + 1)
     if len(body) > MOST_BYTES:
-        raise UnreadableIndex(f"{subject}: {len(body)} bytes are more than any Release has")
+        raise UnreadableIndex(f"{subject}: more than {MOST_BYTES} bytes, which no Release has")
     fields: dict[str, str] = {}
     files: dict[str, NamedFile] = {}
     name = ""
@@ -59,6 +63,8 @@ def read_release(body: bytes, subject: str) -> Release:
         if line[:1] in (" ", "\t"):
             if name in _SECTIONS:
                 _add(files, _SECTIONS[name], line)
+            if len(files) > MOST_FILES:
+                raise UnreadableIndex(f"{subject}: names more than {MOST_FILES} files")
         elif ":" in line:
             name, _, value = line.partition(":")
             fields[name] = value.strip()
