@@ -17,7 +17,7 @@ from entrepot.ecosystems.rpm import Rpm
 from entrepot.ecosystems.rpm_clients import read_repo
 from entrepot.ecosystems.rpm_repomd import place
 from entrepot.ecosystems.rpm_versions import RPM
-from entrepot.errors import BadRequest, ConfigError, UnreadableIndex
+from entrepot.errors import BadContent, BadRequest, ConfigError, UnreadableIndex
 from entrepot.model.release import Document
 from entrepot.model.resource import Kind, Request, Resource
 from tests.ecosystems.zchunks import make_zchunk
@@ -69,6 +69,8 @@ def contract_samples() -> Iterator[tuple[Ecosystem, Document]]:
         ("metalink", Kind.INDEX, "", ""),
         ("mirrorlist/9/baseos", Kind.INDEX, "", ""),
         ("9/mirror.list", Kind.INDEX, "", ""),
+        ("pub/mirrors/RPM-GPG-KEY", Kind.SIGNED, "", ""),
+        ("Packages/HELLO.RPM", Kind.ARTIFACT, "", ""),
     ],
 )
 def test_what_a_path_is(path: str, kind: Kind, digest: str, snapshot: str) -> None:
@@ -95,6 +97,28 @@ def test_a_package_that_nothing_names_is_refused_where_the_repository_says_so() 
     refuses: dict[str, object] = {"unlisted": "refuse"}
     assert route("Packages/hello-1.0-1.src.rpm", options=refuses).must_be_listed
     assert not route("repodata/repomd.xml", options=refuses).must_be_listed
+
+
+@pytest.mark.parametrize(
+    "path", ["Packages/a-1-1.noarch.rpm;x=1", "Packages/a-1-1.noarch.rpm%3B", "a;x/a-1-1.noarch.rpm"]
+)
+def test_what_some_servers_cut_off_is_no_second_name_of_a_package(path: str) -> None:
+    with pytest.raises(BadRequest, match="semicolon"):
+        route(path)
+
+
+def test_a_root_that_names_files_without_end_is_none() -> None:
+    data = f'<data type="a"><checksum type="sha256">{SHA256}</checksum><location href="repodata/a"/></data>'
+    with pytest.raises(UnreadableIndex, match="more than 10000"):
+        list(Rpm().members(document("repodata/repomd.xml", f"<repomd>{data * 10_001}</repomd>".encode())))
+
+
+def test_a_web_page_is_no_signature() -> None:
+    one = route("repodata/repomd.xml.asc")
+    assert one.examined
+    with pytest.raises(BadContent, match="web page"):
+        Rpm().examine(one, document(one.key, b"<html>Log in</html>"))
+    Rpm().examine(one, document(one.key, b"-----BEGIN PGP SIGNATURE-----\n"))
 
 
 def test_who_counts_people_asks_for_the_same_thing() -> None:
@@ -235,6 +259,9 @@ def test_what_is_no_metadata_is_unreadable(body: bytes) -> None:
         ('xml:base="http://far.example/" href="a.rpm"', True),
         ("href='a.rpm' xml:base = '//far.example/x'", True),
         ('href="https://far.example/a.rpm"', True),
+        ('href="https:&#47;/far.example/a.rpm"', True),
+        ('href=" //far.example/a.rpm"', True),
+        ('other=">" href="https://far.example/a.rpm"', True),
         ('href="a.rpm"', False),
         ('xml:base="sub/" href="a.rpm"', False),
     ],
@@ -253,6 +280,22 @@ def test_packages_at_other_addresses_are_refused(place: str, refused: bool) -> N
             list(Rpm().releases(document(one.key, body)))
     else:
         Rpm().examine(one, document(one.key, body))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        f'<metadata xmlns:c={COMMON[6:]}><c:package><c:location xml:base="http://far.example"/></c:package></metadata>',
+        f'<!DOCTYPE metadata [<!ATTLIST location xml:base CDATA "//far.example">]><metadata {COMMON}/>',
+        f'<?xml version="1.0" encoding="UTF-7"?><metadata {COMMON}/>',
+        f'<?xml version="1.0" encoding="UTF-16"?><metadata {COMMON}/>'.encode("utf-16"),
+    ],
+    ids=["prefix", "document type", "another code", "two bytes a letter"],
+)
+def test_places_elsewhere_cannot_be_disguised(told: str | bytes) -> None:
+    one = route("repodata/primary.xml")
+    with pytest.raises(UnreadableIndex):
+        Rpm().examine(one, document(one.key, told if isinstance(told, bytes) else told.encode()))
 
 
 # --- lists of mirrors -------------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from entrepot.ecosystems.rpm_lists import read_package_list
 from entrepot.ecosystems.rpm_mirrors import read_patterns, render_mirrors
 from entrepot.ecosystems.rpm_primary import Package, check_places, read_deltas, read_packages
 from entrepot.ecosystems.rpm_repomd import base_of, read_repomd
-from entrepot.ecosystems.rpm_resources import MIRRORS, arch_of, is_primary, resource_at
+from entrepot.ecosystems.rpm_resources import MIRRORS, arch_of, is_primary, is_signature, resource_at
 from entrepot.ecosystems.rpm_versions import RPM
-from entrepot.errors import BadRequest, ConfigError, MethodRefused
+from entrepot.errors import BadContent, BadRequest, ConfigError, MethodRefused
 from entrepot.model.listing import Listing
 from entrepot.model.names import ReservedNames
 from entrepot.model.paths import decode_segment
@@ -83,7 +83,11 @@ class Rpm(Ecosystem):
         query = "&".join(part for part in request.query.split("&") if part.partition("=")[0] != _COUNTED)
         if not _QUERY.match(query):
             raise BadRequest("a query may only hold visible ASCII")
-        resource = resource_at([decode_segment(raw) for raw in request.path.split("/")], query)
+        segments = [decode_segment(raw) for raw in request.path.split("/")]
+        if any(";" in segment for segment in segments):
+            # Some servers cut off what follows it: that would be a second name of a package, without its rules.
+            raise BadRequest(f"{request.path[:200]!r}: no path of an RPM repository holds a semicolon")
+        resource = resource_at(segments, query)
         refuses = self._must_be_listed and resource.listed_anywhere
         return replace(resource, must_be_listed=True) if refuses else resource
 
@@ -114,7 +118,11 @@ class Rpm(Ecosystem):
         return render_mirrors(documents[0], self._mirrors, view.base)
 
     def examine(self, resource: Resource, document: Document) -> None:
-        check_places(document)
+        if not is_signature(resource.key):
+            check_places(document)
+        elif document.body.read(1) == b"<":
+            # Nothing names its digest, and it would stay as long as its root does.
+            raise BadContent(f"{resource.key}: upstream sent a web page where a signature belongs")
 
     def select(self, purl: Purl, extent: Extent) -> Selection:
         return select(purl, extent)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from html import unescape
 from typing import IO, cast
 
 from lxml import etree
@@ -16,10 +17,10 @@ from entrepot.model.release import Document
 
 _COMMON = "{http://linux.duke.edu/metadata/common}"
 _RPM = "{http://linux.duke.edu/metadata/rpm}"
-# Also where it is an absolute address itself.
-_ELSEWHERE = re.compile(
-    rb"""<location\b[^<>]*?\b(?:xml:base|href)\s*=\s*["']((?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^"'<>]*)"""
-)
+_LOCATION = re.compile(rb"""<(?:[^\s<>/"'=:]+:)?location\b((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)""")
+_PLACE = re.compile(r"""(?:xml:base|href)\s*=\s*(?:"([^"]*)|'([^']*))""")
+# What could say the same in other words: entities, attributes that are there by default, letters of other codes.
+_DISGUISED = re.compile(rb"""<!DOCTYPE|<!ENTITY|\0|<\?xml\b[^>]*?\bencoding\s*=\s*["'](?!(?i:utf-8|us-ascii)["'])""")
 _PIECE_BYTES = 1 << 20
 _LONGEST_TAG = 64 << 10
 _COMPARISONS = {"EQ": "=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
@@ -85,11 +86,22 @@ def check_places(document: Document) -> None:
     source, held = PlainText(document), b""
     while piece := source.read(_PIECE_BYTES):
         held += piece
-        found = _ELSEWHERE.search(held)
-        if found is not None:
-            raise _elsewhere(document, found[1].decode("utf-8", "replace"))
+        if _DISGUISED.search(held):
+            raise UnreadableIndex(f"{document.place}: has a document type, or is in another code than UTF-8")
+        for found in _LOCATION.finditer(held):
+            _check_place(found[1], document)
         # In text, this sign is always escaped: what is behind the last one may be a part of a place.
         held = held[max(held.rfind(b"<"), len(held) - _LONGEST_TAG) :]
+
+
+def _check_place(attributes: bytes, document: Document) -> None:
+    """Raises UnreadableIndex for a place elsewhere."""
+    if not (b"base" in attributes or b"//" in attributes or b"&" in attributes):
+        return
+    for double, single in _PLACE.findall(attributes.decode("utf-8", "replace")):
+        address = unescape(double or single).strip()
+        if "://" in address or address.startswith("//"):
+            raise _elsewhere(document, address)
 
 
 def _elsewhere(document: Document, address: str) -> UnreadableIndex:

@@ -16,6 +16,8 @@ ROOT = "repomd.xml"
 _NUMBER = re.compile(r"[0-9]{1,15}\Z", re.ASCII)
 _ESCAPED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*%[0-9A-Fa-f]{2}(?:[^%]|%[0-9A-Fa-f]{2})*")
 _LARGEST_BYTES = 16 << 20
+_MOST_NAMED = 10_000
+"""Roots name a few dozen files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,10 @@ def base_of(key: str) -> str:
 
 def read_repomd(document: Document) -> Iterator[Named]:
     """Raises UnreadableIndex for what is no root."""
-    for data in read_xml(document, "repomd").findall("{*}data"):
+    named = read_xml(document, "repomd").findall("{*}data")
+    if len(named) > _MOST_NAMED:
+        raise UnreadableIndex(f"{document.place}: names more than {_MOST_NAMED} files")
+    for data in named:
         location = data.find("{*}location")
         href = location.get("href", "") if location is not None else ""
         key = "" if _is_elsewhere(location) else place(base_of(document.place), href)
@@ -106,5 +111,5 @@ def _is_elsewhere(location: etree._Element | None) -> bool:
 def foreign_base(location: etree._Element) -> str:
     """The address outside of the repository that clients would take a file from; empty for one inside."""
     base = location.get("{http://www.w3.org/XML/1998/namespace}base", "")
-    outside = base or (href if "://" in (href := location.get("href", "")) else "")
+    outside = (base or location.get("href", "")).strip()
     return outside if "://" in outside or outside.startswith("//") else ""

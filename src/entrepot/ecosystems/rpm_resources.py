@@ -15,6 +15,8 @@ _HASHED = re.compile(r"([0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9
 _ALGORITHMS = {40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 _LISTS = re.compile(r"(?:.*[-.])?(?:primary|prestodelta|deltainfo)\.xml(?:\.(?:gz|xz|zst|bz2|zck))?", re.ASCII)
 _MIRRORS = re.compile(r"metalink|mirrorlist|(?:.*[-.])?(?:mirror\.?list|mirrors)(?:\.txt)?", re.ASCII)
+_MIRROR_FOLDERS = frozenset({"metalink", "mirrorlist"})
+"""Below these, any name is a question for mirrors; a folder `mirrors` has files in it."""
 _PACKAGE = re.compile(
     r"(?P<name>[^/]+)-(?P<version>[^-/:]+)-(?P<release>[^-/:]+)\.(?P<arch>[A-Za-z0-9_]+)\.rpm", re.ASCII
 )
@@ -30,15 +32,16 @@ def resource_at(segments: list[str], query: str) -> Resource:
     name = segments[-1]
     if FOLDER in segments[-2:-1]:
         return _metadata(plain, name, "/".join(map(encode_segment, [*segments[:-1], ROOT])))
-    if name.endswith((".rpm", ".drpm")):
+    if name.lower().endswith((".rpm", ".drpm")):
         return _package(plain, name)
-    if any(_MIRRORS.fullmatch(segment) for segment in segments):
+    if _MIRRORS.fullmatch(name) or not _MIRROR_FOLDERS.isdisjoint(segments):
         return replace(plain, kind=Kind.INDEX, form=MIRRORS)
     return plain
 
 
 def _metadata(plain: Resource, name: str, root: str) -> Resource:
-    plain = replace(plain, lists=_LISTS.fullmatch(name) is not None, examined=is_primary(name))
+    examined = is_primary(name) or is_signature(name)
+    plain = replace(plain, lists=_LISTS.fullmatch(name) is not None, examined=examined)
     digest = digest_of(name)
     if digest is not None:
         return replace(plain, kind=Kind.ARTIFACT, digest=digest)
@@ -48,6 +51,10 @@ def _metadata(plain: Resource, name: str, root: str) -> Resource:
 def is_primary(name: str) -> bool:
     """Whether a file of this name is what names all packages."""
     return _LISTS.fullmatch(name) is not None and "primary.xml" in name
+
+
+def is_signature(name: str) -> bool:
+    return name.endswith(".asc")
 
 
 def digest_of(name: str) -> Digest | None:
@@ -61,7 +68,7 @@ def _package(plain: Resource, name: str) -> Resource:
     found = _PACKAGE.fullmatch(name) or _DELTA.fullmatch(name)
     resource = replace(plain, kind=Kind.ARTIFACT, listed_anywhere=True)
     if found is None:
-        return replace(resource, about=name.removesuffix(".rpm"))
+        return replace(resource, about=name.rpartition(".")[0])
     return replace(resource, about=found["name"], version=f"{found['version']}-{found['release']}")
 
 
