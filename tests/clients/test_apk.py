@@ -193,6 +193,24 @@ def test_an_index_that_our_key_did_not_sign_is_not_served(stack: ExitStack, tmp_
     assert stale.body == shop.registry.files[f"/{INDEX}"][1], "the last good one stands in for it"
 
 
+@pytest.mark.parametrize("store", ["off", "behind"])
+def test_an_index_that_is_not_kept_must_be_signed_by_our_key_too(stack: ExitStack, tmp_path: Path, store: str) -> None:
+    shop = open_mirror(stack, tmp_path, options=f"keys = ['''{public_pem()}''']\nstore = \"{store}\"")
+    shop.registry.instead = {f"/{OTHER_INDEX}": index([MUSL], by=None)}
+    assert shop.get(INDEX).status == 200
+    assert shop.get(OTHER_INDEX).status == 502
+
+
+def test_an_index_that_was_stored_before_there_were_keys_is_checked_by_them(stack: ExitStack, tmp_path: Path) -> None:
+    shop = open_mirror(stack, tmp_path)
+    shop.registry.instead = {f"/{OTHER_INDEX}": index([MUSL], by=None)}
+    assert (shop.get(INDEX).status, shop.get(OTHER_INDEX).status) == (200, 200)
+    shop.served.stop()
+    shop.served.reconfigure(lambda config: f"{config}\nkeys = ['''{public_pem()}''']\n")
+    shop.served.start()
+    assert (shop.get(INDEX).status, shop.get(OTHER_INDEX).status) == (200, 502)
+
+
 def test_another_package_under_the_same_name_is_what_the_newer_index_says(shop: Shop) -> None:
     """A rebuild that forgot to count up."""
     shop.get(INDEX)

@@ -4,7 +4,7 @@ import gzip
 import io
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from entrepot.contracts.ecosystem import Ecosystem
 from entrepot.ecosystems.apk import Apk
 from entrepot.ecosystems.apk_clients import base_in
-from entrepot.ecosystems.apk_index import MAX_INDEX_BYTES, MAX_RECORD_BYTES
+from entrepot.ecosystems.apk_index import MAX_INDEX_BYTES, MAX_PACKAGES, MAX_RECORD_BYTES
 from entrepot.ecosystems.apk_package import MAX_CONTROL_BYTES
 from entrepot.ecosystems.apk_versions import APK
 from entrepot.errors import BadContent, BadRequest, ConfigError, EntrepotError, NotServed, UnreadableIndex
@@ -209,6 +209,27 @@ def bomb(size: int, head: bytes = b"") -> bytes:
     packer = zlib.compressobj(9, wbits=31)
     pieces = [packer.compress(piece) for piece in itertools.chain([head], itertools.repeat(bytes(1 << 20), size >> 20))]
     return b"".join([*pieces, packer.flush()])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: packed_index("P:a\nV:1\n\n" * (MAX_PACKAGES + 1)),
+        lambda: packed_index("P:a\nV:1\n") + gzip.compress(bytes(MAX_INDEX_BYTES // 4)) * 5,
+        lambda: gzip.compress(bytes(pack_header("APKINDEX", 0)).replace(b"00000000000", b"-0000000001")),
+    ],
+    ids=["packages", "parts", "a size below zero"],
+)
+def test_an_index_that_means_to_keep_us_busy_is_none(body: Callable[[], bytes]) -> None:
+    with pytest.raises(UnreadableIndex, match=r"more than|no tar archive"):
+        PLAINLY.members(document(body()))
+
+
+def test_an_index_that_is_not_kept_is_checked_as_well() -> None:
+    resource = route(INDEX, SIGNED)
+    assert resource.examined
+    with pytest.raises(UnreadableIndex, match="not signed by a key"):
+        SIGNED.examine(resource, document(index([MUSL], by=None)))
 
 
 def test_an_index_that_unpacks_without_end_is_unreadable() -> None:

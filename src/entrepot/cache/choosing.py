@@ -9,7 +9,7 @@ from entrepot.cache.order import Kit
 from entrepot.cache.repository import Repository
 from entrepot.cache.rosters import Roster
 from entrepot.cache.snapshots import Choice, Held, candidates
-from entrepot.errors import StoreFailure
+from entrepot.errors import StoreFailure, UnreadableIndex
 from entrepot.model.entry import Entry
 from entrepot.model.resource import Resource, edition_of
 from entrepot.policy.cooldown import Cooldown
@@ -20,7 +20,7 @@ class Choosing:
         self._kit, self._documents, self.annals = kit, documents, annals
 
     async def choice(self, repository: Repository, root: str, as_of: datetime | None = None) -> Choice | None:
-        """None: the current one, at any age, or there is none. Raises UnreadableIndex."""
+        """None: the current one, at any age, or there is none."""
         cooldown, now = cooldown_of(repository, as_of), self._kit.clock.now()
         resource = self.annals.resource_at(repository, root)
         if cooldown is None or resource is None or not cooldown.asks("", "", now, as_of):
@@ -31,7 +31,10 @@ class Choosing:
             entry = await self.root_of(repository, resource, choice)
             if entry is None:
                 continue
-            expires = await self.annals.rosters.expires(repository, resource, entry)
+            try:
+                expires = await self.annals.rosters.expires(repository, resource, entry)
+            except UnreadableIndex:
+                continue  # Configuration may have changed since it came: no key of today signed it.
             if expires is None or now < expires:
                 ends = expires.timestamp() if expires is not None else choice.until
                 return replace(choice, until=min(choice.until, ends))

@@ -105,9 +105,7 @@ class _Renewal:
         repository, root = self._order.repository, self._order.resource.key
         if not self._is_current(blob.sha256) and blob.sha256 != self._awaited:
             plain, number = repository.plain, self._generations.annals.number(repository, root) + 1
-            self._roster = await self._generations.annals.rosters.read(
-                plain, root, blob.sha256, blob.size_bytes, document
-            )
+            self._roster = await self._generations.annals.rosters.read(plain, root, blob.sha256, document)
             self._attempts += 1
             settled = self._attempts > OVERTAKINGS
             brought = await self._generations.bringing.bring(plain, root, number, self._roster, settled=settled)

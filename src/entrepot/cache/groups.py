@@ -19,7 +19,7 @@ from entrepot.cache.plan import Gone, Keep, Membership, Miss, Serve, next_step
 from entrepot.cache.registrar import Registrar
 from entrepot.cache.repository import Repository
 from entrepot.cache.standing import Standing
-from entrepot.errors import Absent, EntrepotError, PolicyError, StoreFailure, UpstreamTimeout
+from entrepot.errors import Absent, EntrepotError, PolicyError, StoreFailure, UnreadableIndex, UpstreamTimeout
 from entrepot.model.entry import Entry
 from entrepot.model.resource import Kind, Resource, edition_of
 
@@ -204,9 +204,20 @@ class Groups:
         return stale_for(order.entry, order.resource, rules, self._kit.clock.now()) <= rules.if_error
 
     async def chosen(self, case: Case, answer: Answer, ask: ClientAsk) -> Answer:
-        """The answer for a root, from the generation that is old enough; others get what they had."""
+        """The answer for a root, from the generation that is old enough; others get what they had. Raises
+        UnreadableIndex for a root that was stored when configuration asked less of it."""
         if not case.resource.is_root or answer.entry is None:
             return answer
+        answer = await self._chosen(case, answer, answer.entry, ask)
+        try:
+            if answer.entry is not None:
+                await self._annals.rosters.expires(case.repository, case.resource, answer.entry)
+        except UnreadableIndex:
+            release(answer)
+            raise
+        return answer
+
+    async def _chosen(self, case: Case, answer: Answer, stored: Entry, ask: ClientAsk) -> Answer:
         choice = await self._choosing.choice(case.repository.plain, case.resource.key, ask.as_of)
         if choice is None or not choice.detail:
             return answer
@@ -216,7 +227,7 @@ class Groups:
         if entry is None:
             release(answer)
             raise StoreFailure(f"{case.repository.name}/{case.resource.key}: the stored bytes disappeared")
-        if entry.sha256 != answer.entry.sha256:
+        if entry.sha256 != stored.sha256:
             release(answer)
             former = await self._standing.from_entry(case.repository, case.resource, entry, ask, "")
             if former is None:

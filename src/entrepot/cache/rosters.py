@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from entrepot.cache.documents import Documents
-from entrepot.cache.facts import IN_THREAD_BYTES, FileFact, guarded
+from entrepot.cache.facts import FileFact, guarded
 from entrepot.cache.repository import Repository
 from entrepot.contracts.ecosystem import Ecosystem, Member
 from entrepot.model.entry import Entry
@@ -16,6 +16,7 @@ from entrepot.model.resource import BASE, Resource
 
 MOST_ENDS = 1024
 MOST_REMEMBERED = 8
+MOST_MEMBERS = 100_000
 """A root of a big distribution names two thousand files: a megabyte of objects."""
 
 
@@ -49,24 +50,26 @@ class Rosters:
         self._known: OrderedDict[tuple[str, str, str], Roster] = OrderedDict()
         self._ends: OrderedDict[tuple[str, str, str], datetime | None] = OrderedDict()
 
-    async def read(self, repository: Repository, key: str, sha256: str, size_bytes: int, document: Document) -> Roster:
+    async def read(self, repository: Repository, key: str, sha256: str, document: Document) -> Roster:
         """Of a root with this digest. Raises UnreadableIndex for what is none."""
         name = repository.name, key, sha256
         known = self._known.get(name)
         if known is not None:
             self._known.move_to_end(name)
             return known
+        # However small it is: what is packed in it may be a thousand times as much.
         subject = f"{repository.name}/{key}"
-        if size_bytes > IN_THREAD_BYTES:
-            roster = await asyncio.to_thread(guarded, _roster_of, subject, repository.ecosystem, document)
-        else:
-            roster = guarded(_roster_of, subject, repository.ecosystem, document)
+        roster = await asyncio.to_thread(guarded, _roster_of, subject, repository.ecosystem, document)
         self._known[name], self._ends[name] = roster, roster.expires
         while len(self._ends) > MOST_ENDS:
             self._ends.popitem(last=False)
-        while len(self._known) > MOST_REMEMBERED:
+        while len(self._known) > MOST_REMEMBERED or (len(self._known) > 1 and self._held > MOST_MEMBERS):
             self._known.popitem(last=False)
         return roster
+
+    @property
+    def _held(self) -> int:
+        return sum(len(roster.by_role) for roster in self._known.values())
 
     async def find(self, repository: Repository, root: Resource, entry: Entry | None) -> Roster | None:
         """Of a stored root; None when its bytes are not there any more. Raises UnreadableIndex."""
@@ -79,7 +82,7 @@ class Rosters:
         if source is None:
             return None
         try:
-            return await self.read(repository, root.key, entry.sha256, source.blob.size_bytes, source.document())
+            return await self.read(repository, root.key, entry.sha256, source.document())
         finally:
             source.blob.close()
 

@@ -84,6 +84,10 @@ class Apk(Ecosystem):
     def link(self, package: str, file: ReleaseFile) -> str:
         return key_of(file.name.split("/"))
 
+    def examine(self, resource: Resource, document: Document) -> None:
+        """An index that is not kept has no generation, and is the same to clients."""
+        self.members(document)
+
     def members(self, root: Document) -> Iterator[Member]:
         if root.place.endswith(f"/{INDEX_3}"):
             if not root.body.read(len(_MAGIC_3)) == _MAGIC_3:

@@ -65,10 +65,7 @@ class Listed:
 def read_packages(document: Document) -> Iterator[Listed]:
     """Raises UnreadableIndex."""
     try:
-        for number, listed in enumerate(_read(document, ())):
-            if number >= MAX_PACKAGES:
-                raise BadContent(f"{document.place}: names more than {MAX_PACKAGES} packages")
-            yield listed
+        yield from _read(document, ())
     except BadContent as error:
         raise UnreadableIndex(str(error)) from error
 
@@ -86,11 +83,11 @@ def check_index(document: Document, keys: Sequence[RSAPublicKey]) -> None:
 def _read(document: Document, keys: Sequence[RSAPublicKey]) -> Iterator[Listed]:
     packed, subject = Packed(document.body), document.place
     signatures: list[Signature] = []
-    digests, signing, found = Digests(), True, False
+    digests, signing, found, left = Digests(), True, False, MAX_INDEX_BYTES
     while packed.has_more():
         if signing:
             digests = Digests()
-        member = Member(packed, subject, MAX_INDEX_BYTES, digests.update)
+        member = Member(packed, subject, left, digests.update)
         for name, content in entries(member):
             signing = signing and name.startswith(PREFIX)
             if signing:
@@ -99,6 +96,7 @@ def _read(document: Document, keys: Sequence[RSAPublicKey]) -> Iterator[Listed]:
                 found = True
                 yield from _read_records(content, subject)
         member.drain()
+        left = member.left
     if not found:
         raise BadContent(f"{subject}: no APKINDEX in it")
     if keys and not any(one.is_by(keys, digests.value(one.algorithm)) for one in signatures):
@@ -114,9 +112,12 @@ def _signatures(name: str, content: Content, subject: str, known: int) -> list[S
 
 
 def _read_records(content: Content, subject: str) -> Iterator[Listed]:
-    rest = b""
+    rest, count = b"", 0
     while piece := content.read():
         *records, rest = (rest + piece).split(b"\n\n")
+        count += len(records)
+        if count > MAX_PACKAGES:
+            raise BadContent(f"{subject}: names more than {MAX_PACKAGES} packages")
         yield from filter(None, (_read_record(record, subject) for record in records))
         if len(rest) > MAX_RECORD_BYTES:
             raise BadContent(f"{subject}: a package in it is described at too great a length")

@@ -133,7 +133,7 @@ def _joined(*parts: str) -> str:
 
 def _index(key: str, *, lists: bool) -> Resource:
     """A group of its own: so older ones are kept, and served where the current is too young."""
-    return Resource(key=key, path=key, kind=Kind.SIGNED, snapshot=key, lists=lists)
+    return Resource(key=key, path=key, kind=Kind.SIGNED, snapshot=key, lists=lists, examined=True)
 
 
 def read_places(options: Mapping[str, object]) -> Places:

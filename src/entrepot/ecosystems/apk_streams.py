@@ -4,6 +4,7 @@ Read forward and in small pieces, whatever sizes the bytes state. The packed byt
 digests and signatures are over these.
 """
 
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
@@ -13,6 +14,7 @@ from entrepot.errors import BadContent
 CHUNK_BYTES: Final = 64 << 10
 _BLOCK: Final = 512
 _GZIP: Final = 31
+_OCTAL: Final = re.compile(rb"[0-7]+\Z")
 
 
 class Packed:
@@ -39,7 +41,8 @@ class Member:
 
     def __init__(self, packed: Packed, subject: str, limit: int, taken: Callable[[bytes], None]) -> None:
         """`taken` is told all packed bytes of this member, and no others."""
-        self._packed, self.subject, self._left, self._taken = packed, subject, limit, taken
+        # Of `limit`, what following members may have.
+        self._packed, self.subject, self.left, self._taken = packed, subject, limit, taken
         self._inflate = zlib.decompressobj(_GZIP)
         self._ready = bytearray()
 
@@ -69,8 +72,8 @@ class Member:
         self._packed.put_back(rest)
         if not (piece or data or self._inflate.eof):
             raise BadContent(f"{self.subject}: cut off inside one of its parts")
-        self._left -= len(data)
-        if self._left < 0:
+        self.left -= len(data)
+        if self.left < 0:
             raise BadContent(f"{self.subject}: unpacks to more than is read here")
         self._ready += data
 
@@ -106,10 +109,10 @@ def entries(member: Member) -> Iterator[tuple[str, Content]]:
     while (header := member.read(_BLOCK)).strip(b"\0"):
         if len(header) < _BLOCK:
             raise BadContent(f"{member.subject}: no tar archive in it")
-        try:
-            size = int(header[124:136].strip(b" \0") or b"0", 8)
-        except ValueError as error:
-            raise BadContent(f"{member.subject}: no tar archive in it") from error
+        told = header[124:136].strip(b" \0") or b"0"
+        if not _OCTAL.match(told):
+            raise BadContent(f"{member.subject}: no tar archive in it")
+        size = int(told, 8)
         content = Content(member, size)
         yield header[:100].partition(b"\0")[0].decode("utf-8", "replace"), content
         content.skip()
