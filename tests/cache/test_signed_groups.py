@@ -12,6 +12,7 @@ from entrepot.cache.ask import ClientAsk
 from entrepot.cache.freshness import FreshnessRules
 from entrepot.contracts.fetcher import Ask
 from entrepot.ecosystems.apt import Apt
+from entrepot.ecosystems.rpm import Rpm
 from entrepot.errors import DigestMismatch, EntrepotError, PolicyRefused
 from entrepot.model.resource import Request, Resource
 from entrepot.policy.cooldown import Cooldown
@@ -267,6 +268,45 @@ async def test_other_bytes_under_a_name_are_fetched_when_the_index_names_them(ho
     house.works.clock.advance(TTL + 1)
     await house.get(ROOT)
     assert await house.get(POOL.format(1)) == other
+
+
+async def test_they_are_fetched_also_where_the_index_tells_another_digest(house: House) -> None:
+    path, pool = f"{FOLDER}{INDEX}", POOL.format(1)
+    for body in (deb(1), b"package one, built again"):
+        index = f"Package: tool\nVersion: 1\nFilename: {pool}\nSHA512: {hashlib.sha512(body).hexdigest()}\n".encode()
+        house.works.fetcher.on(ROOT, page(f"Suite: 1\nSHA256:\n {sha256(index)} {len(index)} {INDEX}\n".encode()))
+        house.works.fetcher.on(path, page(index))
+        house.works.fetcher.on(pool, page(body))
+        house.works.clock.advance(TTL + 1)
+        for name in (ROOT, path):
+            await house.get(name)
+        assert await house.get(pool) == body
+        assert await house.get(pool) == body
+    assert len(house.asked(pool)) == 2
+
+
+async def test_another_repository_of_the_same_upstream_has_no_say_in_what_is_not_its_own(house: House) -> None:
+    house.archive = replace(house.archive, name="rpm", ecosystem=Rpm())
+    common = 'xmlns="http://linux.duke.edu/metadata/common"'
+    house.works.fetcher.on("good/a.rpm", page(b"good"))
+    for place, href, body in (("good", "a.rpm", b"good"), ("evil", "../good/a.rpm", b"evil")):
+        told = f'<checksum type="sha256">{sha256(body)}</checksum><location href="{href}"/>'
+        primary = f"<metadata {common}><package><name>a</name>{told}</package></metadata>"
+        house.works.fetcher.on(f"{place}/repodata/primary.xml", page(primary.encode()))
+        await house.get(f"{place}/repodata/primary.xml")
+        house.works.clock.advance(1.0)
+    assert await house.get("good/a.rpm") == b"good"
+
+
+async def test_a_login_page_never_replaces_a_signature(house: House) -> None:
+    release, signature = f"{FOLDER}Release", f"{FOLDER}Release.gpg"
+    house.works.fetcher.on(ROOT, Reply(status=404))
+    for number, body in ((1, b"signature 1"), (2, b"<html>Log in: here</html>")):
+        house.works.fetcher.on(release, page(house.root(number)))
+        house.works.fetcher.on(signature, page(body))
+        house.works.clock.advance(TTL + 1)
+        assert await house.get(release) == house.root(1)
+        assert await house.get(signature) == b"signature 1"
 
 
 # --- ages -------------------------------------------------------------------------------------------------------------

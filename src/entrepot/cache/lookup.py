@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from entrepot.cache.blobio import open_as_file
 from entrepot.cache.derived import DerivedBlobs
@@ -45,8 +46,9 @@ class Lookup:
         self._turns = Turns()
 
     async def latest(self, repository: Repository, key: str) -> FileFact | None:
-        """What the latest listing says that names the file; those that count are asked first."""
-        for listed in self._of(repository):
+        """What the latest listing says that names the file; those that count are asked first, and of these the nearest:
+        another repository below the same upstream must not have a say in what is not its own."""
+        for listed in self._near(repository, key):
             fact = await self._fact(repository, listed, key)
             if fact is not None:
                 return fact
@@ -56,7 +58,7 @@ class Lookup:
         """What all of them say of the bytes that the latest means; that one first."""
         found = [
             Named(listed=listed, fact=fact)
-            for listed in self._of(repository)
+            for listed in self._near(repository, key)
             if (fact := await self._fact(repository, listed, key)) is not None
         ]
         return [one for one in found if one.fact.digests == found[0].fact.digests]
@@ -81,6 +83,11 @@ class Lookup:
         file = await self._file(repository, listed)
         if file is not None:
             file.close()
+
+    def _near(self, repository: Repository, key: str) -> list[Listed]:
+        return sorted(
+            self._of(repository), key=lambda listed: (listed.aside_at is not None, -_shared_folders(listed.key, key))
+        )
 
     def _of(self, repository: Repository) -> list[Listed]:
         try:
@@ -137,6 +144,12 @@ class Lookup:
             if written is None:
                 written = await asyncio.to_thread(reading.write, room.path)
             await self._derived.keep(name, room, written.sha256, b"")
+
+
+def _shared_folders(one: str, other: str) -> int:
+    """How many folders two keys have in common."""
+    pairs = zip(one.split("/")[:-1], other.split("/")[:-1], strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _facts_of(file: OpenBlob, package: str) -> dict[str, FileFact]:

@@ -95,9 +95,11 @@ class Standing:
             return False
         fact = await self._documents.stored_fact(repository, resource)
         wanted = fact.strongest if fact is not None else None
-        if wanted is not None and not wanted.of_bytes:
-            return not await self._agreement.holds(repository, resource, entry, wanted)
-        return fact is not None and fact.sha256 not in ("", entry.sha256)
+        if fact is None or wanted is None:
+            return False
+        if fact.sha256:
+            return fact.sha256 != entry.sha256
+        return not await self._agreement.holds(repository, resource, entry, wanted)
 
     async def is_listed(self, repository: Repository, resource: Resource) -> bool:
         """Whether a stored index names it: then an older 404 says nothing."""
