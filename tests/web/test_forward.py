@@ -36,6 +36,8 @@ def mount(path: str, host: str, user: str = "") -> Mounted:
         ("/debian/%2b//a", "deb.example", "deb", "%2b//a"),
         ("/more/a", "deb.example", "other", "a"),
         ("/deb/a", "all.example:81", "other", "deb/a"),
+        ("/~jane.doe/dists/x", "all.example:81", "other", "~jane.doe/dists/x"),
+        ("/@home/dists/x", "all.example:81", "other", "@home/dists/x"),
         ("/deb/a", "localhost", "deb", "a"),
     ],
 )

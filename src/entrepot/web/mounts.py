@@ -1,7 +1,7 @@
 """Which repository a raw path belongs to. The path is matched as it was sent, before anything is decoded."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import unquote
 
@@ -81,17 +81,21 @@ def find_mount(
     NotServed when no repository has the name."""
     if len(raw_path) > LONGEST_PATH:
         raise BadRequest(f"the path is longer than {LONGEST_PATH} characters")
-    path = raw_path[1:]
     session = prefix = ""
     as_of = None
-    if path.startswith("~"):
-        session, _, path = path[1:].partition("/")
-        prefix = f"/~{check_session(session)}"
-    if path.startswith("@"):
-        day, _, path = path[1:].partition("/")
-        as_of = day_of(day)
-    wanted = Wanted(raw=raw_path, path=path, query=query, host=host, proxy_user=proxy_user)
-    placed = next((found for way in ways if (found := way(wanted)) is not None), None) or _by_name(wanted, repositories)
+    wanted = Wanted(raw=raw_path, path=raw_path[1:], query=query, host=host, proxy_user=proxy_user)
+    # First as it was sent: what a proxy is asked of another host may be below a folder of that host's `~user`.
+    placed = _by_way(wanted, ways)
+    if placed is None:
+        path = wanted.path
+        if path.startswith("~"):
+            session, _, path = path[1:].partition("/")
+            prefix = f"/~{check_session(session)}"
+        if path.startswith("@"):
+            day, _, path = path[1:].partition("/")
+            as_of = day_of(day)
+        wanted = replace(wanted, path=path)
+        placed = _by_way(wanted, ways) or _by_name(wanted, repositories)
     if isinstance(placed, Greeting):
         return placed
     repository = placed.repository
@@ -100,6 +104,10 @@ def find_mount(
         title, name = repository.ecosystem.title, repository.name
         raise NotServed(f"{title} have no dates: there is no view of /{name}/ as of a day")
     return Mounted(repository, placed.path, f"{prefix}{placed.prefix}", placed.session or session, as_of)
+
+
+def _by_way(wanted: Wanted, ways: Sequence[Way]) -> Placed | Greeting | None:
+    return next((found for way in ways if (found := way(wanted)) is not None), None)
 
 
 def _by_name(wanted: Wanted, repositories: Mapping[str, Repository]) -> Placed:
