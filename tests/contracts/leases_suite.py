@@ -170,3 +170,20 @@ class LeasesSuite:
         await leases.keep(marked.failed_for_good(clock.now(), 1000.0, "too big"))
         await leases.forget(after(clock, 60))
         assert [key for key in ("quiet", "held", "marked") if leases.find(key)] == ["held", "marked"]
+
+    async def test_what_the_dead_held_can_be_had_at_once_and_what_the_living_hold_cannot(
+        self, leases: Leases, clock: FakeClock
+    ) -> None:
+        lost = await acquired(leases, clock, "dead")
+        await acquired(leases, clock, "living", "another key")
+        clock.advance(1)
+        await leases.reclaim(lambda holder: holder == "living", clock.now())
+        assert await leases.acquire("another key", "another", clock.now(), TTL) is None
+        assert await is_free(leases, clock)
+        assert not await leases.keep(lost.renewed(clock.now(), TTL))
+
+    async def test_what_the_dead_had_to_wait_with_still_waits(self, leases: Leases, clock: FakeClock) -> None:
+        lease = await acquired(leases, clock, "dead")
+        await leases.keep(lease.failed(clock.now(), 30.0, 600.0, "no connection"))
+        await leases.reclaim(lambda holder: False, clock.now())
+        assert not await is_free(leases, clock)

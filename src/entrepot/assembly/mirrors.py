@@ -65,6 +65,8 @@ class MirrorParts:
     scribe: Scribe
     rules: MirrorRules
     holder: str
+    is_living: Callable[[str], bool] = lambda _: True
+    """Of a holder: whether it is a process that can still work."""
     validator: Validator | None = None
     validator_cache: float = 0.0
     """Seconds."""
@@ -77,7 +79,7 @@ def make_mirror(parts: MirrorParts) -> Mirror:
     ground = _ground_of(parts)
     dossiers = Dossiers(parts.data / DIRECTORY)
     reader = OrderReader(ground, dossiers, parts.scribe, facts_of(parts.repositories, parts.kit.fetcher))
-    runner = Runner(ground, dossiers, reader, holder=parts.holder)
+    runner = Runner(ground, dossiers, reader, holder=parts.holder, is_living=parts.is_living)
     return Mirror(ground, dossiers, runner, lambda: _stage_of(parts))
 
 

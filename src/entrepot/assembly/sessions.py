@@ -50,14 +50,14 @@ def make_sessions(
         repositories,
         rules,
         shared=shared,
-        is_living=lambda writer: _is_living(writer, instance),
+        is_living=lambda writer: is_living(writer, instance),
     )
     return SessionParts(recorder=recorder, archive=archive, views=SessionViews(sessions, Replays(book, repositories)))
 
 
-def _is_living(writer: str, instance: str) -> bool:
-    """Whether it is a process of this server that is still there."""
-    of, _, pid = writer.partition("/")
+def is_living(process: str, instance: str) -> bool:
+    """Whether it is a process of this server that is still there: the data directory belongs to one server."""
+    of, _, pid = process.partition("/")
     if of != instance:
         return False
     try:

@@ -15,7 +15,7 @@ from entrepot.assembly.build_caches import build_caches_of
 from entrepot.assembly.bundles import BundleParts, depot_maker
 from entrepot.assembly.fills import make_fills
 from entrepot.assembly.mirrors import MirrorParts, make_mirror, rules_of, schedules_of
-from entrepot.assembly.sessions import make_sessions
+from entrepot.assembly.sessions import is_living, make_sessions
 from entrepot.assembly.tokens import guard_of
 from entrepot.assembly.trees import TreeParts, make_accesses, make_walker
 from entrepot.assembly.values import identity_of, repositories_of, upstreams_of
@@ -202,6 +202,7 @@ class Workshop:
                 scribe=self._scribe,
                 rules=rules_of(self._settings.mirroring),
                 holder=holder,
+                is_living=lambda other: is_living(other, self._blueprint.instance),
                 validator=self._validator,
                 validator_cache=self._settings.validator.cache,
                 trees=make_walker(forest, directories, self.engine.supply, self.janitor),

@@ -4,6 +4,7 @@ What may be had is decided by one statement, in the writer's transaction, so it 
 ask. The statements are SQL that PostgreSQL understands, too.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from entrepot.catalog.rows import Row, Values, maybe_microseconds_of, maybe_moment_of, microseconds_of, moment_of
@@ -31,6 +32,8 @@ _KEEP = (
     " last_failure_at = :last_failure_at, failures = :failures, not_before = :not_before, result = :result,"
     " written_at = :written_at WHERE key = :key AND fence = :fence RETURNING key"
 )
+_HOLDERS = "SELECT DISTINCT holder FROM leases WHERE expires_at > ?"
+_RECLAIM = "UPDATE leases SET expires_at = :now, written_at = :now WHERE holder = :holder AND expires_at > :now"
 _CLEAR = "DELETE FROM leases WHERE key = :key"
 _FORGET = "DELETE FROM leases WHERE expires_at < :before AND not_before < :before"
 
@@ -64,6 +67,12 @@ class SqliteLeases:
     def find(self, key: str) -> Lease | None:
         rows = self._catalog.read(_FIND, {"key": key})
         return lease_of(rows[0]) if rows else None
+
+    async def reclaim(self, is_living: Callable[[str], bool], now: datetime) -> None:
+        moment = microseconds_of(now)
+        dead = [holder for (holder,) in self._catalog.read(_HOLDERS, (moment,)) if not is_living(holder)]
+        if dead:
+            await self._catalog.write(*((_RECLAIM, {"holder": holder, "now": moment}) for holder in dead))
 
     async def clear(self, key: str) -> None:
         await self._catalog.write((_CLEAR, {"key": key}))

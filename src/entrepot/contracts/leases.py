@@ -1,5 +1,6 @@
 """Claims on work that several processes or nodes could do, and when it may be done again (policy §6)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -70,6 +71,9 @@ class Leases(Protocol):
 
     def find(self, key: str) -> Lease | None:
         """What was written last."""
+
+    async def reclaim(self, is_living: Callable[[str], bool], now: datetime) -> None:
+        """Release what holders have that live no more: anybody may go on at once."""
 
     async def clear(self, key: str) -> None:
         """Forget all of it: the work may be done at once, and whoever does it now has lost it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Final
 
@@ -27,16 +27,26 @@ _log = logging.getLogger("entrepot")
 
 
 class Runner:
-    def __init__(self, ground: Ground, dossiers: Dossiers, reader: OrderReader, *, holder: str) -> None:
-        """`holder` names this process."""
+    def __init__(
+        self,
+        ground: Ground,
+        dossiers: Dossiers,
+        reader: OrderReader,
+        *,
+        holder: str,
+        is_living: Callable[[str], bool],
+    ) -> None:
+        """`holder` names this process; `is_living` tells of others whether they can still work."""
         self._ground, self._book, self._leases, self._clock = ground, ground.book, ground.leases, ground.clock
         self._dossiers, self._reader, self._holder, self._rules = dossiers, reader, holder, ground.rules
+        self._is_living = is_living
         self._running: set[asyncio.Task[None]] = set()
         self.news = asyncio.Event()
         """Set when there may be a job to do."""
 
     async def work(self) -> None:
         """Until it is cancelled. What runs is given back then."""
+        await self._reclaim()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._forget())
             while True:
@@ -51,6 +61,13 @@ class Runner:
                     await asyncio.wait({news, *self._running}, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
                 finally:
                     news.cancel()
+
+    async def _reclaim(self) -> None:
+        """Whoever was killed gave nothing back; whoever comes after need not wait until that has expired."""
+        try:
+            await self._leases.reclaim(self._is_living, self._clock.now())
+        except StoreFailure as failure:
+            _log.warning("what killed processes did goes on when their leases have expired: %s", failure)
 
     async def begin(self, group: asyncio.TaskGroup) -> None:
         """Begin as many of those that are due as there is room for. Raises StoreFailure."""
