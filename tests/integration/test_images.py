@@ -59,7 +59,7 @@ class House:
             self.registry.files[f"/v2/{name}/blobs/{digest_of(body)}"] = "application/octet-stream", body
         for reference in (digest_of(manifest), *tags):
             self.registry.files[f"/v2/{name}/manifests/{reference}"] = IMAGE, manifest
-        for query in ("", "?n=1"):
+        for query in ("", "?n=1", "?n=77"):
             self.registry.files[f"/v2/{name}/tags/list{query}"] = "application/json", listed
         return digest_of(manifest)
 
@@ -266,3 +266,24 @@ def test_tokens_ages_and_outages_are_told_in_the_words_of_the_specification(tmp_
         assert house.served.get(path, mine).status == 200
         missing = house.served.get("/v2/hub/team/app/manifests/2", mine)
         assert (missing.status, json.loads(missing.body)["errors"][0]["code"]) == (504, "UNAVAILABLE")
+
+
+def test_a_list_that_is_asked_for_in_other_pages_makes_nothing_older(tmp_path: Path) -> None:
+    """A tag that newly appeared stays new, whatever its author says and however large the pages are."""
+    with ExitStack() as stack:
+        registry = stack.enter_context(Registry())
+        config = OPEN.format(url=registry.url) + '[repositories.hub.cooldown]\ndefault = "3d"\n'
+        house = House(registry, stack.enter_context(Served(tmp_path, config)))
+        house.push("team/app", "one", "1")
+        assert shown(house) == ["1"]
+        house.served.stop()
+        house.push("team/app", "two", "1", "2")
+        house.served.start(86400.0)
+        assert shown(house) == ["1"]
+        assert shown(house, "?n=77") == ["1"]
+        assert shown(house) == ["1"]
+
+
+def shown(house: House, query: str = "") -> list[str]:
+    tags: list[str] = json.loads(house.served.get(f"/v2/hub/team/app/tags/list{query}").body)["tags"]
+    return tags
