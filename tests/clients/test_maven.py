@@ -247,6 +247,27 @@ def test_a_file_without_a_pom_is_as_old_as_itself_and_what_is_nowhere_is_absent(
     got = {name: guarded.get(f"org/acme/{name}/1/{name}-1.jar").status for name in ("old", "new", "none")}
     assert got == {"old": 200, "new": 403, "none": 404}
 
+    guarded.go_offline()
+    assert guarded.get("org/acme/old/1/old-1.jar").body == b"jar"
+    assert guarded.get("org/acme/new/1/new-1.jar").status in (403, 504)
+
+
+@pytest.mark.parametrize("name", ["moving-1.0-SNAPSHOT.jar", "notes.txt"])
+def test_what_moves_is_as_old_as_upstream_says_today(guarded: Yard, name: str) -> None:
+    """What was stored of it, and tells its date, is from another day."""
+    folder = "org/acme/moving/1.0-SNAPSHOT" if "SNAPSHOT" in name else "org/acme/other/1.0"
+    told = f"/{folder}/maven-metadata.xml" if "SNAPSHOT" in name else f"/{folder}/{name}"
+    guarded.registry.files[f"/{folder}/{name}"] = ("text/plain", b"old")
+    guarded.registry.modified[told] = days_ago(30)
+    assert guarded.get(told[1:]).status == 200
+    assert guarded.get(f"{folder}/{name}").body == b"old"
+
+    guarded.registry.files[f"/{folder}/{name}"] = ("text/plain", b"new")
+    guarded.registry.modified[told] = days_ago(0.1)
+    assert guarded.get(f"{folder}/{name}").status == 403
+    guarded.registry.failure = (503, {})
+    assert guarded.get(f"{folder}/{name}").body == b"old", "while upstream is down the date that is stored counts"
+
 
 def test_a_list_that_cannot_be_read_is_never_shown(guarded: Yard) -> None:
     guarded.registry.instead[f"/{LIST}"] = b"<html><title>Log in</title></html>"

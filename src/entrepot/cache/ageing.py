@@ -23,7 +23,7 @@ from entrepot.cache.repository import Repository
 from entrepot.cache.sightings import Sightings, counts_seen, name_of
 from entrepot.cache.views import Source
 from entrepot.contracts.catalog import Sighting
-from entrepot.errors import Absent
+from entrepot.errors import Absent, EntrepotError, NotCached, UpstreamFailure
 from entrepot.model.entry import Entry
 from entrepot.model.resource import Kind, Resource
 from entrepot.policy.cooldown import Cooldown, Dated
@@ -262,17 +262,32 @@ class Ages:
         """By when upstream last modified what dates the version or, where it has no such thing, the file itself."""
         package, version = resource.about, resource.version
         dating = repository.ecosystem.dated_by(package, version) or resource
-        try:
-            published = await self._dates.modified(repository, dating, stored_only=stored_only)
-        except Absent:
-            if dating.key == resource.key:
-                raise
-            published = await self._dates.modified(repository, resource, stored_only=stored_only)
+        published = await self._modified_at(repository, dating, resource, stored_only)
         dated = Dated(published=published, source="registry")
         if published is None and counts_seen(repository):
             await self._sightings.found_unlisted(repository, dating, version)
             dated = _with(dated, self._sightings.of_one(repository, package, version))
         return _Aged(package=package, version=version, dated=dated)
+
+    async def _modified_at(
+        self, repository: Repository, dating: Resource, resource: Resource, stored_only: bool
+    ) -> datetime | None:
+        if dating.key == resource.key:
+            return await self._dates.modified(repository, resource, stored_only=stored_only)
+        failure: EntrepotError | None = None
+        published = None
+        try:
+            published = await self._dates.modified(repository, dating, stored_only=stored_only)
+        except Absent:
+            return await self._dates.modified(repository, resource, stored_only=stored_only)
+        except (NotCached, UpstreamFailure) as error:
+            failure = error
+        if published is None and (failure is not None or stored_only):
+            # Whether there is anything else to date it cannot be asked: a file that is here is as old as it was then.
+            published = await self._dates.modified(repository, resource, stored_only=True)
+        if published is None and failure is not None:
+            raise failure
+        return published
 
     async def _named(
         self, repository: Repository, resource: Resource, named: list[Named], as_of: datetime | None

@@ -11,7 +11,15 @@ from entrepot.cache.facts import FileFact, guarded
 from entrepot.cache.repository import Repository
 from entrepot.cache.sightings import Sightings, name_of
 from entrepot.contracts.ecosystem import Ecosystem
-from entrepot.errors import Absent, BadContent, EntrepotError, NotCached, UnreadableIndex, UpstreamStatus
+from entrepot.errors import (
+    Absent,
+    BadContent,
+    EntrepotError,
+    NotCached,
+    UnreadableIndex,
+    UpstreamFailure,
+    UpstreamStatus,
+)
 from entrepot.model.headers import Headers, parse_http_date
 from entrepot.model.release import Document, Release
 from entrepot.model.resource import Kind, Resource
@@ -80,15 +88,23 @@ class Dates:
         told = self._sightings.told_of(repository, resource)
         if told is not None:
             return told
-        entry = self._documents.find_entry(repository, resource)
-        if entry is not None and entry.gone_at is None:
-            fields = entry.headers
-        else:
-            fields = Headers() if stored_only else await self._ask(repository, resource)
+        fields = await self._fields_of(repository, resource, stored_only)
         date = parse_http_date(fields.get("last-modified"))
         if date is not None and resource.kind is Kind.ARTIFACT:
             await self._sightings.told(repository, resource, date)
         return date
+
+    async def _fields_of(self, repository: Repository, resource: Resource, stored_only: bool) -> Headers:
+        entry = self._documents.find_entry(repository, resource)
+        if entry is None or entry.gone_at is not None:
+            return Headers() if stored_only else await self._ask(repository, resource)
+        # What moves is asked about again: who gets today's bytes must not get them for yesterday's date.
+        if stored_only or resource.kind is Kind.ARTIFACT or self._documents.is_fresh(repository, resource, entry):
+            return entry.headers
+        try:
+            return await self._ask(repository, resource)
+        except UpstreamFailure:
+            return entry.headers
 
     async def _ask(self, repository: Repository, resource: Resource) -> Headers:
         try:

@@ -177,6 +177,10 @@ class Documents:
         now: datetime = self._kit.clock.now()
         return not entry.expired and abs((now - entry.validated_at).total_seconds()) < RECENT_SECONDS
 
+    def is_fresh(self, repository: Repository, resource: Resource, entry: Entry) -> bool:
+        """Whether upstream need not be asked whether it is still so."""
+        return is_fresh(entry, resource, repository.rules, self._kit.clock.now())
+
     async def launch(self, repository: Repository, index: Resource, entry: Entry | None) -> tuple[Flight, bool]:
         """The flight that brings an index; conditional on a stored entry where its bytes are there."""
         sound = await self._soundness.sound(entry)
