@@ -1,5 +1,6 @@
 """A small Debian archive, made by apt-ftparchive and signed by gpg, and machines that apt runs on without root."""
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -66,11 +67,16 @@ class Archive:
     flat: bool = False
     inline: bool = True
     """Whether there is an InRelease; else Release and Release.gpg."""
+    packer: str = "xz"
+    """The program that compresses indexes."""
     fields: dict[str, str] = field(default_factory=dict)
     """Further fields of the Release."""
+    patches: bool = False
+    """Whether editions come with the differences to those before."""
     editions: int = 0
     _kept: Files = field(default_factory=dict)
     """By-hash files of earlier editions."""
+    _patched: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -110,9 +116,11 @@ class Archive:
         pool = "." if self.flat else "pool"
         packages = _run(["apt-ftparchive", "packages", pool], cwd=self.root)
         plain = self.index_folder / "Packages"
+        self.patch(plain, packages)
         plain.write_bytes(packages)
-        _run(["xz", "--keep", "--force", "-1", str(plain)])
+        _run([self.packer, "--keep", "--force", "-1", str(plain)])
         self._translate()
+        self.list_sources()
         for name in ("Release", "InRelease", "Release.gpg"):
             (self.suite / name).unlink(missing_ok=True)
         told = {"Origin": "Tests", "Suite": "stable", "Codename": "stable", "Architectures": ARCH, "Components": "main"}
@@ -125,6 +133,55 @@ class Archive:
             self.signer.sign("--clear-sign", self.suite / "Release", self.suite / "InRelease")
         else:
             self.signer.sign("--detach-sign", self.suite / "Release", self.suite / "Release.gpg")
+
+    def patch(self, plain: Path, packages: bytes) -> None:
+        """With `patches`, tell how the index before becomes the next one (Packages.diff)."""
+        if not self.patches or not plain.exists():
+            return
+        folder = plain.with_suffix(".diff")
+        folder.mkdir(exist_ok=True)
+        new = folder / "new"
+        new.write_bytes(packages)
+        name = f"2026-01-01-{self.editions:04}.00"
+        patch = subprocess.run(["diff", "--ed", str(plain), str(new)], capture_output=True, check=False).stdout
+        new.unlink()
+        (folder / f"{name}.gz").write_bytes(packed := gzip.compress(patch, mtime=0))
+        files = (("History", plain.read_bytes(), name), ("Patches", patch, name), ("Download", packed, f"{name}.gz"))
+        for kind, body, told in files:
+            self._patched.setdefault(kind, []).append(f" {hashlib.sha256(body).hexdigest()} {len(body)} {told}\n")
+        lists = "".join(f"SHA256-{kind}:\n{''.join(lines)}" for kind, lines in self._patched.items())
+        current = f"SHA256-Current: {hashlib.sha256(packages).hexdigest()} {len(packages)}\n"
+        (folder / "Index").write_text(current + lists)
+
+    def list_sources(self) -> None:
+        if not any(self.root.rglob("*.dsc")):
+            return
+        folder = self.suite if self.flat else self.suite / "main" / "source"
+        folder.mkdir(parents=True, exist_ok=True)
+        sources = _run(["apt-ftparchive", "sources", "." if self.flat else "pool"], cwd=self.root)
+        (folder / "Sources").write_bytes(sources)
+        _run([self.packer, "--keep", "--force", "-1", str(folder / "Sources")])
+
+    def publish_source(self, name: str, version: str) -> str:
+        """A source package without content. The path of its .dsc from the server's root."""
+        pool = self.root if self.flat else self.root / "pool" / "main" / name[0] / name
+        pool.mkdir(parents=True, exist_ok=True)
+        upstream = version.rpartition("-")[0]
+        files = {f"{name}_{upstream}.orig.tar.xz": b"original", f"{name}_{version}.debian.tar.xz": b"debian"}
+        for file, body in files.items():
+            (pool / file).write_bytes(body * 100)
+        lists = ""
+        for told, algorithm in (("Files", "md5"), ("Checksums-Sha256", "sha256")):
+            lists += f"{told}:\n"
+            for file in files:
+                body = (pool / file).read_bytes()
+                lists += f" {hashlib.new(algorithm, body).hexdigest()} {len(body)} {file}\n"
+        dsc = pool / f"{name}_{version}.dsc"
+        dsc.write_text(
+            f"Format: 3.0 (quilt)\nSource: {name}\nBinary: {name}\nArchitecture: any\nVersion: {version}\n"
+            f"Maintainer: nobody <no@deb.example>\nStandards-Version: 4.6.0\n{lists}"
+        )
+        return f"{self.prefix}{dsc.relative_to(self.root)}"
 
     def _translate(self) -> None:
         if not self.flat:
@@ -219,6 +276,11 @@ class Machine:
         """Fetch them and what they need, as an installation does: file names to sha256."""
         self.run("apt-get", "install", "--yes", "--download-only", *packages, wrapper=wrapper)
         return {path.name: _sha256(path) for path in sorted((self.directory / "cache/archives").glob("*.deb"))}
+
+    def add_sources(self) -> None:
+        """Source packages of the same archive, too."""
+        lines = f"{self.sources}{self.sources.replace('deb ', 'deb-src ', 1)}"
+        (self.directory / "etc/apt/sources.list").write_text(lines)
 
     def forget_packages(self) -> None:
         for path in (self.directory / "cache/archives").glob("*.deb"):

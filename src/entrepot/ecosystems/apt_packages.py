@@ -123,8 +123,9 @@ def files_of(stanza: Stanza) -> Iterator[Listed]:
             size_bytes=_number(stanza.get("size", "")),
             digests=strongest_first(digests),
         )
-    elif "directory" in stanza:
-        folder = stanza["directory"].rstrip("/")
+    elif "package" in stanza:
+        # A source; those of a flat archive need not say in which folder it is.
+        folder = stanza.get("directory", "").rstrip("/")
         for name, size, digests_of_file in _told(stanza, _MANY):
             path = f"{folder}/{name}" if folder else name
             yield Listed(package=package, version=version, path=path, size_bytes=size, digests=digests_of_file)

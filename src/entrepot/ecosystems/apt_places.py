@@ -24,7 +24,7 @@ _SOURCE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A package file, by its name: `name_version_arch.deb`, without the version's epoch. One that is called otherwise has
+    """A package file, by its name: `name_version_arch.deb`, without the version's epoch. One called otherwise has
     what stands before its ending as its name."""
 
     name: str
