@@ -149,6 +149,18 @@ async def test_what_failed_is_done_again_when_somebody_says_so(site: Site) -> No
     assert site.bodies() == ["a/a.2", "b/", "b/b.1"]
 
 
+async def test_what_cannot_be_understood_stays_told_when_what_failed_is_done_again(site: Site) -> None:
+    site.publish("a", a_1=b"one")
+    site.fetcher.on("a/a.1", Reply(status=404))
+    job = await site.run("pkg:garden/a", "nonsense", papers=site.bill(b"no bill"))
+    told = site.mirror.errors(job.id)
+    site.publish("a", a_1=b"one")
+    again = await site.finish(await site.mirror.retry(job.id))
+    assert (again.state, again.counts.failed) == (JobState.COMPLETED_WITH_ERRORS, 2)
+    assert site.mirror.errors(job.id) == [error for error in told if "a.1" not in error.subject]
+    assert site.is_stored("a/a.1")
+
+
 async def test_a_complete_job_cannot_be_resumed_and_an_unknown_one_not_found(site: Site) -> None:
     site.publish("a", a_1=b"one")
     job = await site.run("pkg:garden/a")

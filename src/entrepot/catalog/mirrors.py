@@ -135,7 +135,8 @@ class SqliteMirrors:
         return bool(await self._catalog.write((_ADVANCE, values)))
 
     async def reopen(self, job: str, states: Collection[ItemState]) -> bool:
-        wanted = f"job = :job AND state IN ({_quoted(states)})"
+        # What could not be understood has nothing in it that could be done again.
+        wanted = f"job = :job AND state IN ({_quoted(states)}) AND NOT (kind = 'selection' AND payload = x'')"
         place = {"job": job}
         errors = f"job = :job AND number IN (SELECT number FROM mirror_items WHERE {wanted})"
         found = await self._catalog.write(

@@ -168,8 +168,8 @@ class MirrorBook(Protocol):
         """Give a job that has not ended another state. False: it has ended."""
 
     async def reopen(self, job: str, states: Collection[ItemState]) -> bool:
-        """Open its items of these states again, and forget their errors; queue it, if it has ended. False: there is
-        no such job."""
+        """Open its items of these states again, but for what was only told, and forget their errors; queue it, if it
+        has ended. False: there is no such job."""
 
     async def note_read(self, job: str) -> None:
         """All of the order is in the items now."""
