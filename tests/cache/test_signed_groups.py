@@ -13,7 +13,7 @@ from entrepot.cache.freshness import FreshnessRules
 from entrepot.contracts.fetcher import Ask
 from entrepot.ecosystems.apt import Apt
 from entrepot.ecosystems.rpm import Rpm
-from entrepot.errors import DigestMismatch, EntrepotError, PolicyRefused
+from entrepot.errors import DigestMismatch, EntrepotError, PolicyError, PolicyRefused
 from entrepot.model.resource import Request, Resource
 from entrepot.policy.cooldown import Cooldown
 from entrepot.policy.gate import Gate
@@ -157,11 +157,43 @@ async def test_a_root_that_never_fits_its_members_is_not_published(house: House)
     assert await house.get(f"{FOLDER}{INDEX}") == packages(1)
 
 
-async def test_what_upstream_no_longer_has_keeps_no_root_from_being_published(house: House) -> None:
+async def test_a_mirror_that_has_only_the_root_yet_leaves_clients_with_the_generation_before(either: House) -> None:
+    house = either
+    await house.has_read(1)
+    house.upstream_has(2)
+    index = house.named(INDEX, packages(2)) if house.by_hash else f"{FOLDER}{INDEX}"
+    house.works.fetcher.on(f"{FOLDER}{INDEX}", Reply(status=404))
+    house.works.fetcher.on(index, Reply(status=404))
+    house.works.clock.advance(TTL + 1)
+    assert await house.get(ROOT) == house.root(1)
+    house.upstream_has(2)
+    house.works.clock.advance(31.0)
+    assert await house.get(ROOT) == house.root(2)
+    assert await house.get(index) == packages(2)
+
+
+async def test_a_signature_may_come_after_its_root(house: House) -> None:
+    release, signature = f"{FOLDER}Release", f"{FOLDER}Release.gpg"
+    house.works.fetcher.on(ROOT, Reply(status=404))
+    house.works.fetcher.on(release, page(house.root(1)))
+    house.works.fetcher.on(signature, page(b"signature 1"))
+    assert await house.get(release) == house.root(1)
+    assert await house.get(signature) == b"signature 1"
+    house.works.fetcher.on(release, page(house.root(2)))
+    house.works.fetcher.on(signature, Reply(status=404))
+    house.works.clock.advance(TTL + 1)
+    assert await house.get(release) == house.root(1)
+    assert await house.get(signature) == b"signature 1"
+
+
+async def test_what_upstream_no_longer_has_keeps_no_root_from_being_published_for_long(house: House) -> None:
     await house.has_read(1)
     house.upstream_has(2)
     house.works.fetcher.on(f"{FOLDER}{OTHER}", Reply(status=404))
     house.works.clock.advance(TTL + 1)
+    root = house.works.catalog.find_entry("deb", ROOT)
+    assert root is not None
+    await house.works.catalog.put_entry(replace(root, failures=6))
     # Clients do not wait for all attempts: the first one may get what there was.
     assert await house.get(ROOT) in (house.root(1), house.root(2))
     assert await house.get(ROOT) == house.root(2)
@@ -358,6 +390,19 @@ async def test_a_generation_that_clients_refuse_is_not_served(house: House) -> N
     house.works.clock.advance(2 * 3600.0)
     answer = await house.fetch(ROOT)
     assert (answer.trace.detail, await body_of(answer)) == ("too-young", house.root(2))
+
+
+async def test_a_view_as_of_a_day_shows_what_was_valid_then(house: House) -> None:
+    house.fields = {"Valid-Until": "Fri, 20 Nov 2026 23:00:00 UTC"}
+    await house.has_read(1)
+    first = house.root(1)
+    house.age(0.0, as_of=house.works.clock.now())
+    house.fields = {}
+    house.upstream_has(2)
+    house.works.clock.advance(30 * DAY)
+    assert await house.get(ROOT) == first, "nothing newer exists"
+    with pytest.raises(PolicyError):
+        await house.get(POOL.format(2))
 
 
 async def test_generations_are_kept_as_long_as_an_age_may_want_them(house: House) -> None:

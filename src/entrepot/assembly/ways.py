@@ -39,16 +39,17 @@ def ways_of(blueprint: Blueprint, repositories: Mapping[str, Repository]) -> tup
 
 
 def archives_of(blueprint: Blueprint, repositories: Mapping[str, Repository]) -> dict[str, tuple[Archive, ...]]:
-    """What clients may ask of us as their proxy, by host."""
+    """What clients may ask of us as their proxy, by host; of several at one host the longest paths first: another
+    repository may have other rules for what is below."""
     found: dict[str, tuple[Archive, ...]] = {}
     for name, repository in repositories.items():
         for upstream in blueprint.resolved.upstreams[name] if repository.ecosystem.proxied else ():
             parts = urlsplit(upstream.settings.url)
             if parts.scheme == "http":
-                host = parts.netloc.rpartition("@")[2].lower()
+                host = parts.netloc.rpartition("@")[2].lower().removesuffix(":80")
                 archive = Archive(repository=repository, path=parts.path.rstrip("/"))
                 found[host] = (*found.get(host, ()), archive)
-    return found
+    return {host: tuple(sorted(known, key=lambda one: -len(one.path))) for host, known in found.items()}
 
 
 def hosts_of(blueprint: Blueprint, repositories: Mapping[str, Repository]) -> dict[str, list[str]]:

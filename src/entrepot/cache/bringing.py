@@ -59,7 +59,7 @@ class Bringing:
         before = await self._annals.roster(repository, root, number - 1) if number > 1 else None
         named = await self._held(repository, before, roster) if before is not None else []
         loose = [
-            self._bring_loose(repository, one, number)
+            self._bring_loose(repository, one, number, may_lack=settled or not roster.by_role)
             for one in self._kit.catalog.members_of(repository.name, root)
             if one.gone_at is None and not _is_named(one.key, before, roster)
         ]
@@ -151,8 +151,9 @@ class Bringing:
         flight, _ = self._flights.launch(replace(order, fact=fact, learn=None, seen=self._kit.clock.now()))
         return await asyncio.shield(flight.stored)
 
-    async def _bring_loose(self, repository: Repository, member: Entry, number: int) -> Entry | None:
-        """One that no root names, as upstream has it now. None: the next generation has no such member."""
+    async def _bring_loose(self, repository: Repository, member: Entry, number: int, *, may_lack: bool) -> Entry | None:
+        """One that no root names, as upstream has it now. None: the next generation has no such member. Raises
+        Superseded where it has to have one: a signature may come after its root."""
         resource = self._annals.resource_at(repository, member.key)
         if resource is None or resource.snapshot != member.snapshot:
             return None
@@ -168,7 +169,11 @@ class Bringing:
             # Only what this attempt brings, or asks about, counts.
             flight, _ = self._flights.launch(replace(self._registrar.told(order), seen=now))
             return await asyncio.shield(flight.stored)
-        except (Absent, PolicyError):
+        except Absent as error:
+            if not may_lack:
+                raise Superseded(str(error)) from error
+            return None
+        except PolicyError:
             return None
 
 

@@ -27,6 +27,8 @@ class Choosing:
             return None
         held = self._held(repository, root)
         wanted = candidates(held, cooldown, now, as_of) if held else []
+        # Who wants the world as of a day wants what was valid then: nothing newer exists.
+        moment = min((day for day in (as_of, cooldown.as_of) if day is not None), default=now)
         for choice in wanted:
             entry = await self.root_of(repository, resource, choice)
             if entry is None:
@@ -35,8 +37,8 @@ class Choosing:
                 expires = await self.annals.rosters.expires(repository, resource, entry)
             except UnreadableIndex:
                 continue  # Configuration may have changed since it came: no key of today signed it.
-            if expires is None or now < expires:
-                ends = expires.timestamp() if expires is not None else choice.until
+            if expires is None or moment < expires:
+                ends = expires.timestamp() if expires is not None and moment is now else choice.until
                 return replace(choice, until=min(choice.until, ends))
         # Clients refuse them all: better the one that upstream has than one that nobody should have.
         return next((choice for choice in wanted if choice.held.number == held[0].number), None)

@@ -20,6 +20,9 @@ from entrepot.model.entry import Blob, Entry
 from entrepot.model.release import Document
 from entrepot.model.resource import Kind, edition_key
 
+MISSING_FAILURES = 6
+"""After how many failed renewals in a row (some ten minutes) upstream will not have what its root names any more."""
+
 
 class Generations:
     def __init__(
@@ -107,7 +110,10 @@ class _Renewal:
             plain, number = repository.plain, self._generations.annals.number(repository, root) + 1
             self._roster = await self._generations.annals.rosters.read(plain, root, blob.sha256, document)
             self._attempts += 1
-            settled = self._attempts > OVERTAKINGS
+            held = self._order.entry
+            # A mirror may have the root long before its members: then clients go on with the generation before.
+            patient = held is not None and held.failures < MISSING_FAILURES
+            settled = self._attempts > OVERTAKINGS and not patient
             brought = await self._generations.bringing.bring(plain, root, number, self._roster, settled=settled)
             self._members = brought.members
             if brought.unproven:
