@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrepot.contracts.ecosystem import LockText, Skipped
+from entrepot.contracts.ecosystem import LockText, Skipped, Unread
 from entrepot.ecosystems.npm import Npm
 from entrepot.errors import UnreadableLock
 from entrepot.model.digest import Digest
@@ -37,8 +37,8 @@ SHA512 = "sha512-" + "A" * 86 + "=="
 ZERO = Digest("sha512", "0" * 128)
 
 
-def read(name: str, body: str | bytes, *platforms: str) -> list[Selection | Skipped]:
-    reader: Callable[[LockText], Iterable[Selection | Skipped]] | None = next(
+def read(name: str, body: str | bytes, *platforms: str) -> list[Selection | Skipped | Unread]:
+    reader: Callable[[LockText], Iterable[Selection | Skipped | Unread]] | None = next(
         one.read for one in Npm.lockfiles if fnmatchcase(name, one.name)
     )
     assert reader
@@ -46,18 +46,18 @@ def read(name: str, body: str | bytes, *platforms: str) -> list[Selection | Skip
     return list(reader(LockText(name=name, body=body.encode() if isinstance(body, str) else body, extent=extent)))
 
 
-def corpus(name: str, *platforms: str) -> list[Selection | Skipped]:
+def corpus(name: str, *platforms: str) -> list[Selection | Skipped | Unread]:
     return read(NAMES.get(name, "yarn.lock"), (CORPUS / name).read_bytes(), *platforms)
 
 
-def pinned(found: Iterable[Selection | Skipped]) -> dict[str, Selection]:
+def pinned(found: Iterable[Selection | Skipped | Unread]) -> dict[str, Selection]:
     selections = [one for one in found if isinstance(one, Selection)]
     named = {f"{one.package}@{one.version}": one for one in selections}
     assert len(named) == len(selections), "each once"
     return named
 
 
-def skipped(found: Iterable[Selection | Skipped]) -> dict[str, str]:
+def skipped(found: Iterable[Selection | Skipped | Unread]) -> dict[str, str]:
     return {one.subject: one.reason for one in found if isinstance(one, Skipped)}
 
 
@@ -120,7 +120,7 @@ def test_binaries_for_other_platforms_are_left_out_and_told_of(
 # --- npm --------------------------------------------------------------------------------------------------------------
 
 
-def package_lock(**packages: Mapping[str, object]) -> list[Selection | Skipped]:
+def package_lock(**packages: Mapping[str, object]) -> list[Selection | Skipped | Unread]:
     entries = {f"node_modules/{name}": value for name, value in packages.items()}
     return read("npm-shrinkwrap.json", json.dumps({"lockfileVersion": 3, "packages": entries}))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrepot.contracts.ecosystem import LockText, Skipped
+from entrepot.contracts.ecosystem import LockText, Skipped, Unread
 from entrepot.ecosystems.pypi_clients import LOCKFILES
 from entrepot.errors import UnreadableLock
 from entrepot.model.digest import Digest
@@ -28,30 +28,32 @@ FAST = {
 }
 
 
-def _reader(name: str) -> Callable[[LockText], Iterable[Selection | Skipped]]:
+def _reader(name: str) -> Callable[[LockText], Iterable[Selection | Skipped | Unread]]:
     found = next(one.read for one in LOCKFILES if fnmatchcase(name, one.name))
     assert found
     return found
 
 
-def read(name: str, body: bytes | str, *platforms: str, depth: Depth = Depth.NONE) -> list[Selection | Skipped]:
+def read(
+    name: str, body: bytes | str, *platforms: str, depth: Depth = Depth.NONE
+) -> list[Selection | Skipped | Unread]:
     text = body.encode() if isinstance(body, str) else body
     return list(_reader(name)(LockText(name=name, body=text, extent=Extent(platforms=platforms, depth=depth))))
 
 
-def corpus(name: str, *platforms: str) -> list[Selection | Skipped]:
+def corpus(name: str, *platforms: str) -> list[Selection | Skipped | Unread]:
     return read(name, (CORPUS / name).read_bytes(), *platforms)
 
 
-def selections(found: Iterable[Selection | Skipped]) -> dict[str, Selection]:
+def selections(found: Iterable[Selection | Skipped | Unread]) -> dict[str, Selection]:
     return {one.package: one for one in found if isinstance(one, Selection)}
 
 
-def skipped(found: Iterable[Selection | Skipped]) -> dict[str, str]:
+def skipped(found: Iterable[Selection | Skipped | Unread]) -> dict[str, str]:
     return {one.subject: one.reason for one in found if isinstance(one, Skipped)}
 
 
-def requirements(*lines: str, platforms: tuple[str, ...] = ()) -> list[Selection | Skipped]:
+def requirements(*lines: str, platforms: tuple[str, ...] = ()) -> list[Selection | Skipped | Unread]:
     return read("requirements.txt", "\n".join(lines), *platforms)
 
 
@@ -235,7 +237,6 @@ def test_what_shells_of_windows_write_is_read() -> None:
         ("pylock.toml", 'lock-version = "2.0"\n', ["version 2.0"]),
         ("poetry.lock", '[project]\nname = "a"\n', ["no poetry.lock", "project"]),
         ("uv.lock", 'version = 1\n\n[[package]]\nname = "a"\n[[package]]\nname = 7\n', ["line 5", "`int`"]),
-        ("pdm.lock", 'metadata = {}\n[[package]]\nname = "a b"\nversion = "1"\n', ["line 2", "'a b'"]),
         ("pylock.toml", 'lock-version = "1.0"\npackages = "x"\n', ["pylock.toml", "packages"]),
         ("requirements.txt", "a==1\n\nfoo bar\n", ["requirements.txt: line 3", "'foo bar'"]),
         ("requirements.txt", "a==1 --hash=sha256:12\n", ["line 1", "no hash"]),
@@ -246,6 +247,28 @@ def test_a_broken_lock_is_told_with_file_line_and_what_was_found(name: str, text
     with pytest.raises(UnreadableLock) as refusal:
         read(name, text)
     assert [part for part in told if part not in str(refusal.value)] == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        'name = "a b"\nversion = "1"',
+        'name = "b"\nversion = "1"\nwheels = [{url = "https://[files.example/b-1.whl"}]',
+        'name = "b"\nversion = "1"\nsource = {registry = "https://[index.example/simple"}',
+    ],
+    ids=["name", "file", "index"],
+)
+@pytest.mark.parametrize(
+    ("name", "head", "table"),
+    [("uv.lock", "version = 1", "package"), ("pylock.toml", 'lock-version = "1.0"', "packages")],
+)
+def test_a_broken_entry_fails_alone_with_its_line(name: str, head: str, table: str, broken: str) -> None:
+    entries = ['name = "a"\nversion = "1"', broken, 'name = "c"\nversion = "2"']
+    found = read(name, "\n".join([head, *(f"[[{table}]]\n{entry}" for entry in entries)]))
+    assert set(selections(found)) == {"a", "c"}
+    (unread,) = [one for one in found if isinstance(one, Unread)]
+    assert unread.subject.split()[0] in broken
+    assert str(unread.error).startswith(f"{name}: line 5: package 2: ")
 
 
 _HOSTILE = {

@@ -85,6 +85,13 @@ def test_one_that_cannot_be_read_fails_alone(job: ParseJob) -> None:
     assert len([one for one in found if one.selection]) == 1 + len(PACKAGES) - 1
 
 
+def test_an_entry_of_a_lock_file_that_cannot_be_read_fails_alone(job: ParseJob) -> None:
+    lock = b'version = 1\n[[package]]\nname = "a"\nversion = "1"\n[[package]]\nname = "b c"\nversion = "2"\n'
+    good, bad = run(with_papers(job, uv_lock=lock))
+    assert good.selection is not None
+    assert (bad.place, bad.code, bad.error.startswith("uv.lock: line 5: ")) == ("uv.lock: b c 2", "unreadable-lock", True)
+
+
 def test_an_unknown_type_is_listed_with_its_place(job: ParseJob) -> None:
     [skipped] = [one for one in run(with_papers(job, bom_json=spdx3_json())) if one.skipped]
     assert skipped.place.startswith("bom.json: @graph[")

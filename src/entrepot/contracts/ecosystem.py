@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from entrepot.contracts.closure import Closure
 from entrepot.contracts.closure import Skipped as Skipped
-from entrepot.errors import ConfigError, EntrepotError, NotServed
+from entrepot.errors import ConfigError, EntrepotError, NotServed, UnreadableLock
 from entrepot.model.digest import Digest
 from entrepot.model.headers import Headers
 from entrepot.model.listing import Listing
@@ -133,7 +133,7 @@ class Lockfile:
     name: str
     """A glob over the file's name."""
     remedy: str
-    read: "Callable[[LockText], Iterable[Selection | Skipped]] | None" = None
+    read: "Callable[[LockText], Iterable[Selection | Skipped | Unread]] | None" = None
     """What such a file pins. Raises UnreadableLock, with file, line and what was understood instead."""
 
 
@@ -145,6 +145,14 @@ class LockText:
     """Its file name, for messages."""
     body: bytes
     extent: Extent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """An entry of a lock file that cannot be understood. The others count."""
+
+    subject: str
+    error: UnreadableLock
 
 
 Dating = Generator[Resource, Document | None, datetime | None]

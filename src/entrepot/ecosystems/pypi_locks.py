@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from entrepot.contracts.ecosystem import LockText, Skipped
+from entrepot.contracts.ecosystem import LockText, Skipped, Unread
 from entrepot.ecosystems.pypi_markers import Environment, environments_of, locked_for
 from entrepot.ecosystems.pypi_names import project_of
 from entrepot.ecosystems.pypi_wheels import Candidate, Target, fitting, targets_of
@@ -112,7 +112,7 @@ class _Reader:
     major: str = ""
     """Of the format, where the mark tells it."""
 
-    def __call__(self, text: LockText) -> Iterable[Selection | Skipped]:
+    def __call__(self, text: LockText) -> Iterable[Selection | Skipped | Unread]:
         """Raises UnreadableLock."""
         source = decoded(text)
         raw = _parsed(text, source)
@@ -151,7 +151,7 @@ class _Places:
 
 def _read_all(
     text: LockText, source: str, packages: list[_Package], old: dict[str, list[_File]], places: _Places
-) -> Iterator[Selection | Skipped]:
+) -> Iterator[Selection | Skipped | Unread]:
     for number, package in enumerate(packages):
         if package.is_own:
             continue
@@ -160,7 +160,8 @@ def _read_all(
             files = files or old.get(f"{package.name} {package.version}") or old.get(package.name, [])
             yield _read(package, files, text.extent, places)
         except (BadRequest, ValueError) as error:
-            raise unreadable(text, f"package {number + 1}: {error}", _line_of(source, number)) from error
+            told = unreadable(text, f"package {number + 1}: {error}", _line_of(source, number))
+            yield Unread(subject=f"{package.name} {package.version}".strip(), error=told)
 
 
 def _read(package: _Package, files: list[_File], extent: Extent, places: _Places) -> Selection | Skipped:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePath
 
-from entrepot.contracts.ecosystem import Ecosystem, Lockfile, LockText, Skipped
+from entrepot.contracts.ecosystem import Ecosystem, Lockfile, LockText, Skipped, Unread
 from entrepot.errors import EntrepotError, UnreadableBill, UnreadableLock
 from entrepot.mirror.sources.parsed import Parsed, write_parsed
 from entrepot.mirror.sources.purls import Chooser, Destination
 from entrepot.mirror.sources.sbom import LARGEST_BYTES, read_bill
+from entrepot.mirror.sources.sbom_member import Member
 from entrepot.model.order import PaperKind
 from entrepot.model.selection import Extent
 
@@ -79,8 +80,7 @@ class ParseJob:
                 return
             body = _read(paper)
             if paper.kind is PaperKind.SBOM:
-                for member in read_bill(paper.name, body, validate=self.validate):
-                    yield chooser.of_member(paper.name, member)
+                yield from _billed(read_bill(paper.name, body, validate=self.validate), paper.name, chooser)
             else:
                 yield from self._locked(LockText(name=paper.name, body=body, extent=self.extent), chooser)
         except EntrepotError as error:
@@ -91,6 +91,8 @@ class ParseJob:
         for found in lockfile.read(text) if lockfile.read else ():
             if isinstance(found, Skipped):
                 yield Parsed(place=f"{text.name}: {found.subject}", skipped=found.reason)
+            elif isinstance(found, Unread):
+                yield Parsed.failed(f"{text.name}: {found.subject}", found.error)
             else:
                 yield chooser.of_selection(f"{text.name}: {found}", kind, found)
 
@@ -112,6 +114,18 @@ def _listed(purls: Iterable[str], chooser: Chooser) -> Iterator[Parsed]:
         # A list of purls may have comments in it.
         if text and not text.startswith("#"):
             yield chooser.of_purl(text)
+
+
+def _billed(members: Iterable[Member], paper: str, chooser: Chooser) -> Iterator[Parsed]:
+    """Some bills name a package once for each place that it is used in: what is made of it is made once."""
+    made: set[int] = set()
+    for member in members:
+        mark = hash((member.purl, member.version, member.digests, member.repository, member.files))
+        if mark not in made:
+            parsed = chooser.of_member(paper, member)
+            if parsed.selection is not None:
+                made.add(mark)
+            yield parsed
 
 
 def _read(paper: PaperFile) -> bytes:
