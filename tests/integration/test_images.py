@@ -287,3 +287,20 @@ def test_a_list_that_is_asked_for_in_other_pages_makes_nothing_older(tmp_path: P
 def shown(house: House, query: str = "") -> list[str]:
     tags: list[str] = json.loads(house.served.get(f"/v2/hub/team/app/tags/list{query}").body)["tags"]
     return tags
+
+
+def test_a_denied_tag_is_denied_by_its_digest_too_unless_another_tag_means_that(tmp_path: Path) -> None:
+    rule = '[[repositories.hub.rules]]\npackage = "team/app"\nversion = "<2"\nmode = "deny"\n'
+    with ExitStack() as stack:
+        registry = stack.enter_context(Registry())
+        house = House(registry, stack.enter_context(Served(tmp_path, OPEN.format(url=registry.url))))
+        old, both = house.push("team/app", "old", "1.0"), house.push("team/app", "both", "1.9", "2.0")
+        for tag in ("1.0", "1.9", "2.0"):
+            stored(house, f"/v2/hub/team/app/manifests/{tag}")
+        house.served.stop()
+        house.served.reconfigure(lambda text: f"{text}{rule}")
+        house.served.start()
+        asked = {name: house.served.get(f"/v2/hub/team/app/manifests/{name}") for name in ("1.0", "1.9", old, both)}
+        assert [got.status for got in asked.values()] == [403, 403, 403, 200]
+        assert json.loads(asked[old].body)["errors"][0]["code"] == "DENIED"
+        assert b"team/app 1.0 is denied" in asked[old].body

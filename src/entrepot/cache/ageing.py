@@ -162,6 +162,11 @@ class Ages:
             return None
         return cooldown.judge(aged.package, aged.version, aged.dated, self._kit.clock.now(), as_of)
 
+    def barred(self, repository: Repository, resource: Resource) -> Refusal | None:
+        """Why rules about versions refuse a file that does not tell its own; None where they do not."""
+        told = repository.ecosystem.dates_in_files and _filters(repository.gate)
+        return self._meanings.barred(repository, resource) if told else None
+
     async def former(
         self, repository: Repository, resource: Resource, as_of: datetime | None = None, *, stored_only: bool = False
     ) -> tuple[Resource, Refusal] | None:

@@ -44,6 +44,14 @@ class Meanings:
             return None
         return await self._judge(repository, resource, digest, cooldown, as_of, stored_only)
 
+    def barred(self, repository: Repository, resource: Resource) -> Refusal | None:
+        """Why a digest may not be had by any name that was seen to mean it, whatever its age."""
+        if resource.probed or repository.ecosystem.dating(resource) is None:
+            return None
+        tags = (replace(resource, version=name) for name in self._names(repository, resource))
+        refusals = [repository.gate.decide(tag).refusal for tag in tags]
+        return refusals[0] if refusals and all(refusals) else None
+
     async def account(
         self, repository: Repository, resource: Resource, cooldown: Cooldown, as_of: datetime | None
     ) -> str:

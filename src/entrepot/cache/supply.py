@@ -97,7 +97,8 @@ class Supply:
         repository, resource = case.repository, case.resource
         if not stored_only and cooldown_of(repository, as_of) is not None:
             await self._bring_listing(repository, resource)
-        refusal = await self._ages.refusal(repository, resource, as_of, stored_only=stored_only)
+        refusal = self._ages.barred(repository, resource)
+        refusal = refusal or await self._ages.refusal(repository, resource, as_of, stored_only=stored_only)
         judgement = await self._validation.judge(repository, resource)
         refusal = refusal or judgement.refusal
         if refusal is not None:
