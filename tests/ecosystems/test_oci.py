@@ -273,6 +273,16 @@ def test_old_and_odd_manifests_pass(body: str) -> None:
     OCI.examine(resource, document(resource, body))
 
 
+def test_what_one_cannot_check_by_its_digest_does_not_spoil_a_list_of_referrers() -> None:
+    resource = get(f"v2/app/referrers/{A}", "artifactType=a%2Fb")
+    listed = [{"digest": f"blake3:{'a' * 64}", "artifactType": "c/d"}, {"digest": B, "artifactType": "a/b"}]
+    body = json.dumps({"schemaVersion": 2, "manifests": listed})
+    assert list(OCI.releases(document(resource, body))) == []
+    rendered = OCI.render(resource, [document(resource, body)], View(form="a/b", base="", hidden=frozenset()))
+    assert rendered is not None
+    assert json.loads(rendered.body)["manifests"] == listed[1:]
+
+
 def date_of(documents: dict[str, object]) -> datetime | None:
     """What the image `app:1` says of its date, reading what is told by key; all else cannot be had."""
     steps = OCI.dating(get("v2/app/manifests/1"))
@@ -296,6 +306,11 @@ THEN = datetime(2024, 5, 6, 7, 8, 9, 123457, UTC)
 def test_an_image_is_dated_by_its_configuration() -> None:
     image = {"schemaVersion": 2, "config": CONFIG, "layers": []}
     assert date_of({"manifests/1": image, f"blobs/{B}": {"created": WHEN}}) == THEN
+
+
+def test_a_configuration_of_many_gigabytes_is_not_fetched_for_its_date() -> None:
+    image = {"schemaVersion": 2, "config": {**CONFIG, "size": 50 << 30}}
+    assert date_of({"manifests/1": image, f"blobs/{B}": {"created": WHEN}}) is None
 
 
 def test_an_index_is_dated_by_its_first_image_that_is_no_attestation() -> None:

@@ -17,8 +17,8 @@ from entrepot.ecosystems.oci_closure import close_image, select_image
 from entrepot.ecosystems.oci_dates import date_image
 from entrepot.ecosystems.oci_documents import (
     check_manifest,
+    check_referrers,
     next_page,
-    read_referrers,
     read_tags,
     render_referrers,
     render_tags,
@@ -141,7 +141,7 @@ class Oci(Ecosystem):
             for tag in read_tags(document):
                 yield Release(package=name, version=tag, files=())
         elif kind == "referrers":
-            read_referrers(document)
+            check_referrers(document)
         elif kind == "manifests":
             check_manifest(document)
 

@@ -1,7 +1,14 @@
 """When an image was made, as its author says: annotations, else the configuration of the first platform's image."""
 
 from entrepot.contracts.ecosystem import Dating
-from entrepot.ecosystems.oci_documents import CREATED, Manifest, parse_created, read_created, read_manifest
+from entrepot.ecosystems.oci_documents import (
+    CREATED,
+    LARGEST_CONFIG,
+    Manifest,
+    parse_created,
+    read_created,
+    read_manifest,
+)
 from entrepot.ecosystems.oci_names import parse_digest
 from entrepot.ecosystems.oci_resources import blob, manifest
 from entrepot.errors import UnreadableIndex
@@ -26,7 +33,7 @@ def date_image(resource: Resource) -> Dating:
     config = found.config
     if _told(found) or config is None or config.media_type not in _CONFIGS:
         return parse_created(_told(found))
-    digest = parse_digest(config.digest)
+    digest = parse_digest(config.digest) if (config.size or 0) <= LARGEST_CONFIG else None
     document = (yield blob(resource.about, digest)) if digest else None
     return read_created(document) if document is not None else None
 

@@ -17,6 +17,7 @@ from entrepot.model.release import Document
 LARGEST_MANIFEST = 4 << 20
 """Registries need not take larger ones, so there are none."""
 LARGEST_CONFIG = 8 << 20
+"""What is larger is not fetched only to learn a date."""
 CREATED = "org.opencontainers.image.created"
 _NEVER_WRITTEN_BEFORE = datetime(2013, 1, 1, tzinfo=UTC)
 """There were no images yet: a date before it stands for none, as reproducible builds write it."""
@@ -132,9 +133,15 @@ def read_referrers(document: Document) -> Manifest:
     return found
 
 
+def check_referrers(document: Document) -> None:
+    """That it is an index. What it names by digests that we do not know, clients may know. Raises UnreadableIndex."""
+    if not _decode(check_manifest(document), Manifest, document.place).is_index:
+        raise UnreadableIndex(f"{document.place}: no index of referrers")
+
+
 def render_referrers(document: Document, artifact_type: str) -> bytes:
     """Those of one type. Nothing else of the index is changed. Raises UnreadableIndex."""
-    read_referrers(document)
+    check_referrers(document)
     document.body.seek(0)
     index = _decode(document.body.read(), dict[str, msgspec.Raw], document.place)
     every = msgspec.json.decode(index.get("manifests", msgspec.Raw(b"[]")), type=list[msgspec.Raw] | None) or []
