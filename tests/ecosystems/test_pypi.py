@@ -1,4 +1,6 @@
+import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from entrepot.contracts.ecosystem import Client, View
+from entrepot.contracts.ecosystem import Client, Ecosystem, View
 from entrepot.ecosystems.pypi import LEGACY, Pypi
 from entrepot.ecosystems.pypi_clients import CLIENTS, LOCKFILES
 from entrepot.ecosystems.pypi_forms import ASK_JSON, HTML, JSON, choose_form
@@ -68,6 +70,24 @@ def golden(case: str) -> tuple[dict[str, str], bytes, str]:
     first, *lines = head.splitlines()
     fields = dict(line.split(": ", 1) for line in lines)
     return fields | {"path": first.removeprefix("GET ")}, body.lstrip("\n").encode(), wanted
+
+
+def contract_samples() -> Iterator[tuple[Ecosystem, Document]]:
+    """The golden cases that are readable lists of projects' files."""
+    for path in sorted(CORPUS.glob("*.txt")):
+        fields, body, _ = golden(path.name)
+        key = resource(fields["path"], fields["accept"]).key
+        given = Document(
+            body=io.BytesIO(body),
+            content_type=fields["content-type"],
+            url=fields["url"],
+            upstream=fields["upstream"],
+            key=key,
+        )
+        with contextlib.suppress(UnreadableIndex):
+            list(PYPI.releases(given))
+            given.body.seek(0)
+            yield PYPI, given
 
 
 def seen_by_client(case: str) -> str:
