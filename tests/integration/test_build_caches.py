@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.errors import StoreFailure
 from entrepot.storage.build_cache import BuildCacheStore
 from tests.clients.room import ClientFailed, Room, missing
 from tests.faults.served import Served
@@ -109,6 +110,35 @@ def test_half_an_entry_is_never_served(served: Served) -> None:
     assert ask(served, "GET", KEY)[0] == 404
 
 
+def test_who_sends_all_of_what_is_too_large_is_told_so(served: Served) -> None:
+    """Gradle asks nobody before it sends, and takes a broken connection for the end of the cache."""
+    assert ask(served, "PUT", KEY, b"x" * (64 << 20))[0] == 413
+    assert entries(served) == []
+
+
+def test_what_a_proxy_hands_on_is_not_from_this_machine(served: Served) -> None:
+    with closing(http.client.HTTPConnection(*served.address, timeout=30)) as connection:
+        connection.request("PUT", f"/gradle/{KEY}", b"poison", {"X-Forwarded-For": "198.51.100.7"})
+        assert connection.getresponse().status == 403
+    assert ask(served, "GET", KEY)[0] == 404
+
+
+def test_stats_and_metrics_count_what_was_found_and_what_was_not(served: Served) -> None:
+    ask(served, "GET", KEY)
+    ask(served, "PUT", KEY, b"result")
+    for _ in range(3):
+        ask(served, "GET", KEY)
+    ask(served, "GET", "no-key")
+
+    lines = served.entrepot("stats").splitlines()
+    head, row = (line.split("  ") for line in lines[:2])
+    told = dict(zip(filter(None, map(str.strip, head)), filter(None, map(str.strip, row)), strict=True))
+    assert {name: told[name] for name in ("repository", "requests", "hits", "hit rate", "misses", "served")} == {
+        "repository": "gradle", "requests": "6", "hits": "3", "hit rate": "75 %", "misses": "1", "served": "18 B",
+    }  # fmt: skip
+    assert 'entrepot_requests_total{outcome="passed",repository="gradle"} 1.0' in served.entrepot("stats", "--metrics")
+
+
 def test_other_sites_and_other_methods_are_refused(served: Served) -> None:
     with closing(http.client.HTTPConnection(*served.address, timeout=30)) as connection:
         connection.request("PUT", f"/gradle/{KEY}", b"x", {"Origin": "https://evil.example"})
@@ -164,6 +194,17 @@ def test_what_is_still_coming_is_not_there_yet(tmp_path: Path) -> None:
     incoming = store.create(KEY)
     incoming.append(b"half")
     assert store.find(KEY) is None
+    incoming.discard()
+    assert list(tmp_path.rglob("*incoming*")) == []
+
+
+def test_what_cannot_take_its_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = BuildCacheStore(tmp_path, 1000, replace=True)
+    incoming = store.create(KEY)
+    incoming.append(b"result")
+    (tmp_path / KEY[:2] / KEY).mkdir()
+    with pytest.raises(StoreFailure):
+        incoming.commit()
     incoming.discard()
     assert list(tmp_path.rglob("*incoming*")) == []
 

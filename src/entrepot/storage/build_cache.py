@@ -10,6 +10,7 @@ import os
 import secrets
 import time
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from entrepot.storage.failures import failing_as_store
@@ -122,29 +123,37 @@ class IncomingEntry:
         self._store, self._key, self.size_bytes = store, key, 0
         self._path = str(path.with_name(f"{_INCOMING}{secrets.token_hex(8)}"))
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._published = False
+        # Who gives up while a thread still writes discards in another one: the number of a closed descriptor may be
+        # that of another file a moment later.
+        self._turn = Lock()
 
     def append(self, data: bytes) -> None:
         view = memoryview(data)
-        with failing_as_store(f"build cache {self._key}"):
+        with self._turn, failing_as_store(f"build cache {self._key}"):
             while view:
                 written = os.write(self._descriptor, view)
                 self.size_bytes += written
                 view = view[written:]
 
     def commit(self) -> None:
-        with failing_as_store(f"build cache {self._key}"):
-            # A file that a power cut left empty would be taken for a build's result.
-            os.fdatasync(self._descriptor)
-        self._close()
-        self._store.publish(self._path, self._key, self.size_bytes)
+        with self._turn:
+            with failing_as_store(f"build cache {self._key}"):
+                # A file that a power cut left empty would be taken for a build's result.
+                os.fdatasync(self._descriptor)
+            self._close()
+            self._store.publish(self._path, self._key, self.size_bytes)
+            self._published = True
 
     def discard(self) -> None:
         """Does nothing after `commit`."""
-        if self._descriptor >= 0:
+        with self._turn:
             self._close()
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path)
+            if not self._published:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._path)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)

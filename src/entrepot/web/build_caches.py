@@ -32,6 +32,8 @@ from entrepot.web.visit import Receive, Visit, headers_of
 
 CONTENT_TYPE: Final = "application/vnd.gradle.build-cache-artifact.v2"
 _KEY: Final = re.compile(r"[0-9a-f]{16,128}\Z")
+_HANDED_ON: Final = frozenset(("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"))
+"""Fields of what a proxy on this machine hands on, for whoever is behind it."""
 _WRITE_BYTES: Final = 256 << 10
 _Fields = tuple[tuple[str, str], ...]
 
@@ -103,6 +105,7 @@ class BuildCaches:
         self._door.check_site(visit.method, base, visit.headers.get("origin"), visit.headers.get("sec-fetch-site"))
         name, _, entry = visit.scope["raw_path"][1:].decode("latin-1").partition("/")
         cache = self._caches[name]
+        visit.counted_as = name
         if visit.method in SAFE:
             self._check_read(visit, cache)
             await self._give(visit, send, cache, _checked(cache, entry))
@@ -127,7 +130,7 @@ class BuildCaches:
         """Whoever puts an entry decides what others' builds are made of."""
         who = visit.principal
         if who is None:
-            if not self._open_to_write:
+            if not self._open_to_write or not _HANDED_ON.isdisjoint(field for field, _ in visit.headers):
                 raise Refused("without a token nobody but this machine may put what others build with (docs/tokens.md)")
             return
         if cache.name in who.writes:
@@ -141,7 +144,9 @@ class BuildCaches:
     async def _give(self, visit: Visit, send: Send, cache: BuildCache, entry: str) -> None:
         blob = await asyncio.to_thread(cache.store.find, entry)
         if blob is None:
-            raise NotServed(f"{cache.name}/{entry}: no such entry")
+            visit.trace = Trace(outcome="miss", detail="build cache")
+            await self._reply(visit, send, 404, f"{cache.name}/{entry}: no such entry\n".encode())
+            return
         try:
             visit.trace = Trace(outcome="hit", detail="build cache")
             await self._start(visit, send, 200, blob.size_bytes, (("content-type", CONTENT_TYPE),))
@@ -155,10 +160,11 @@ class BuildCaches:
     async def _take(self, visit: Visit, receive: Receive, cache: BuildCache, entry: str) -> None:
         length = visit.headers.get("content-length")
         if length.isdigit() and int(length) > cache.max_entry:
-            # Before the body is asked for (`Expect: 100-continue`), or read.
+            if "expect" not in visit.headers:
+                await _pass_over(receive, cache, int(length))
             raise _too_large(cache)
         if await asyncio.to_thread(cache.store.has, entry):
-            await _pass_over(receive, cache)
+            await _pass_over(receive, cache, cache.max_entry)
             return
         incoming = await asyncio.to_thread(cache.store.create, entry)
         try:
@@ -227,14 +233,14 @@ async def _receive(receive: Receive, incoming: Incoming, cache: BuildCache) -> N
     await asyncio.to_thread(incoming.append, b"".join(waiting))
 
 
-async def _pass_over(receive: Receive, cache: BuildCache) -> None:
+async def _pass_over(receive: Receive, cache: BuildCache, most: int) -> None:
     """A body that nobody needs: a client that is still sending would take an early answer for a broken connection."""
     size = 0
 
     async def count(part: bytes) -> None:
         nonlocal size
         size += len(part)
-        if size > cache.max_entry:
+        if size > most:
             raise _too_large(cache)
 
     await _read(receive, count)

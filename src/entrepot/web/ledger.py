@@ -34,6 +34,8 @@ class Ledger:
             self._count(self._counters.of(mounted.repository.name), visit)
             if mounted.session:
                 self._count_in_session(mounted, visit)
+        elif visit.counted_as:
+            self._count(self._counters.of(visit.counted_as), visit)
         if self._log.enabled:
             client = visit.scope["client"]
             line = self.line(visit, mounted, visit.status, visit.sent, trace)

@@ -30,6 +30,8 @@ class Visit:
     principal: Principal | None = None
     """Who asks; None: no token is configured, and nobody has to be anybody."""
     mounted: Mounted | None = None
+    counted_as: str = ""
+    """Under which name it is counted, where that is no repository's."""
     resource: Resource | None = None
     """What is asked for, once that is known."""
     started: float = 0.0
