@@ -1,5 +1,6 @@
-"""Six package managers: a project for each, the commands a developer types, and what their locks say they got."""
+"""Eight package managers: a project for each, the commands a developer types, and what their locks say they got."""
 
+import hashlib
 import json
 import os
 import re
@@ -27,6 +28,10 @@ class Client(ABC):
     repository: ClassVar[str]
     variables: ClassVar[Mapping[str, str]] = {}
     """What it needs besides what the ecosystem declares."""
+
+    def settings(self) -> str:
+        """What Entrepot's configuration needs for it."""
+        return ""
 
     def environment(self, url: str, host: str) -> dict[str, str]:
         """The variables by which the ecosystem's own declaration points this client at us."""
@@ -219,4 +224,115 @@ class Cargo(Client):
         return {f"{one['name']} {one['version']}": one["checksum"] for one in packages if "checksum" in one}
 
 
-CLIENTS: dict[str, Client] = {client.name: client for client in (Pip(), Uv(), Npm(), Pnpm(), Go(), Cargo())}
+class Maven(Client):
+    name, ecosystem, repository = "mvn", "maven", "maven"
+    PLACE = "repository"
+    POM = """\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>example</groupId><artifactId>app</artifactId><version>1.0</version>
+  <properties>
+    <maven.compiler.source>17</maven.compiler.source><maven.compiler.target>17</maven.compiler.target>
+    <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>
+  </properties>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.httpcomponents.client5</groupId><artifactId>httpclient5</artifactId><version>5.3.1</version>
+    </dependency>
+    <dependency>
+      <groupId>com.fasterxml.jackson.core</groupId><artifactId>jackson-databind</artifactId><version>2.17.2</version>
+    </dependency>
+    <dependency><groupId>com.google.guava</groupId><artifactId>guava</artifactId><version>33.2.1-jre</version></dependency>
+    <dependency>
+      <groupId>org.junit.jupiter</groupId><artifactId>junit-jupiter</artifactId><version>5.10.3</version>
+      <scope>test</scope>
+    </dependency>
+  </dependencies>
+</project>
+"""
+    SETTINGS = """\
+<settings>
+  <localRepository>${env.PWD}/repository</localRepository>
+  <mirrors><mirror><id>entrepot</id><mirrorOf>*</mirrorOf><url>${env.AT}</url></mirror></mirrors>
+</settings>
+"""
+
+    def environment(self, url: str, host: str) -> dict[str, str]:
+        """By settings that name a variable, as `entrepot run` writes a file of them."""
+        return {"AT": f"{url}/{self.repository}"}
+
+    def prepare(self, project: Path) -> None:
+        (project / "pom.xml").write_text(self.POM)
+        (project / "settings.xml").write_text(self.SETTINGS)
+        source = project / "src" / "main" / "java" / "App.java"
+        source.parent.mkdir(parents=True)
+        source.write_text("public class App { public static void main(String[] words) {} }\n")
+
+    def commands(self) -> list[list[str]]:
+        return [["sh", "-c", "mvn -B -q -s settings.xml package"]]
+
+    def lock(self, project: Path) -> dict[str, str]:
+        place = project / self.PLACE
+        files = (file for file in place.rglob("*") if file.suffix in (".jar", ".pom"))
+        return {str(file.relative_to(place)): f"sha1:{_hex_of(file, 'sha1')}" for file in files}
+
+
+class Apt(Client):
+    """Into a root of its own, in which nothing is installed, from the archive that this machine has."""
+
+    name, ecosystem, repository = "apt-get", "apt", "debian"
+    WANTED = ("nginx", "git", "python3-requests", "build-essential")
+    OPTIONS: ClassVar[Mapping[str, str]] = {
+        "Dir::Etc::SourceList": "$PWD/sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State": "$PWD/state",
+        "Dir::State::Status": "$PWD/status",
+        "Dir::Cache": "$PWD/cache",
+        "APT::Sandbox::User": "root",
+        "APT::Get::List-Cleanup": "false",
+    }
+
+    def settings(self) -> str:
+        archive, _ = _debian()
+        return f'[repositories.{self.repository}]\necosystem = "apt"\nupstreams = [{json.dumps(archive)}]\n'
+
+    def environment(self, url: str, host: str) -> dict[str, str]:
+        return {"AT": f"{url}/{self.repository}"}
+
+    def prepare(self, project: Path) -> None:
+        (project / "status").touch()
+        for name in ("state/lists/partial", "cache/archives/partial"):
+            (project / name).mkdir(parents=True)
+
+    def commands(self) -> list[list[str]]:
+        suite, options = _debian()[1], " ".join(f'-o {name}="{value}"' for name, value in self.OPTIONS.items())
+        install = f"install -q -y --download-only --no-install-recommends {' '.join(self.WANTED)}"
+        return [
+            ["sh", "-c", f'echo "deb [signed-by={KEYRING}] $AT {suite} main" >sources.list'],
+            ["sh", "-c", f"apt-get {options} -q update"],
+            ["sh", "-c", f"apt-get {options} {install}"],
+        ]
+
+    def lock(self, project: Path) -> dict[str, str]:
+        files = (project / "cache" / "archives").glob("*.deb")
+        return {file.name: f"sha256:{_hex_of(file, 'sha256')}" for file in files}
+
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def _debian() -> tuple[str, str]:
+    """The archive that this machine installs from (by HTTPS, as the recorder wants it), and its first suite."""
+    for file in sorted(Path("/etc/apt").glob("sources.list.d/*.sources")):
+        told = re.findall(r"^URIs: *http(?:s)?(://\S+/debian)/?\nSuites: *(\S+)", file.read_text(), re.MULTILINE)
+        if told:
+            return f"https{told[0][0]}", told[0][1]
+    raise RuntimeError("no archive of Debian's is configured here")
+
+
+def _hex_of(file: Path, algorithm: str) -> str:
+    return hashlib.new(algorithm, file.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+_ALL = (Pip(), Uv(), Npm(), Pnpm(), Go(), Cargo(), Maven(), Apt())
+CLIENTS: dict[str, Client] = {client.name: client for client in _ALL}

@@ -1,8 +1,10 @@
 """Whether every stored artifact is what its registry published: our own reading of indexes, our own hashing."""
 
 import base64
+import gzip
 import hashlib
 import json
+import lzma
 import re
 import sqlite3
 import zipfile
@@ -166,6 +168,23 @@ def _of_index_file(index: Stored) -> Iterator[tuple[str, str]]:
         yield f"crates/{line['name']}/{line['vers']}/{line['cksum']}", f"sha256:{line['cksum']}"
 
 
+def _of_side_file(side: Stored) -> Iterator[tuple[str, str]]:
+    """The digest is its first word; some have a file name behind it."""
+    yield side.key.removesuffix(".sha1"), f"sha1:{side.body.decode().split()[0]}"
+
+
+_PACKAGE = re.compile(r"^Filename: (?P<path>\S+)$.*?^SHA256: (?P<sha256>[0-9a-f]{64})$", re.MULTILINE | re.DOTALL)
+
+
+def _of_packages(index: Stored) -> Iterator[tuple[str, str]]:
+    """Whatever it is packed in; a name by digest does not tell."""
+    packing = {b"\xfd7zXZ": lzma.decompress, b"\x1f\x8b": gzip.decompress}
+    unpack = next((read for magic, read in packing.items() if index.body.startswith(magic)), bytes)
+    for stanza in unpack(index.body).decode(errors="replace").split("\n\n"):
+        if told := _PACKAGE.search(stanza):
+            yield told["path"], f"sha256:{told['sha256']}"
+
+
 def _last(path: str) -> str:
     return unquote(path.rpartition("/")[2])
 
@@ -193,6 +212,18 @@ REGISTRIES = {
         is_index=lambda key: key != "config.json" and not key.startswith("crates/"),
         is_artifact=lambda key: key.startswith("crates/"),
         published=_of_index_file,
+        name_of=unquote,
+    ),
+    "maven": Registry(
+        is_index=lambda key: key.endswith(".sha1") and "maven-metadata" not in key,
+        is_artifact=lambda key: key.endswith((".jar", ".pom")),
+        published=_of_side_file,
+        name_of=str,
+    ),
+    "debian": Registry(
+        is_index=lambda key: "/by-hash/" in key or "/Packages" in key,
+        is_artifact=lambda key: key.endswith(".deb"),
+        published=_of_packages,
         name_of=unquote,
     ),
 }

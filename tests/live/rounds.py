@@ -55,10 +55,10 @@ class Trial:
 def try_client(client: Client, namespace: Namespace, work: Path) -> Trial:
     """All runs on a store of their own. `work` is emptied first."""
     shutil.rmtree(work, ignore_errors=True)
-    trial = Trial(client=client.name)
+    trial, settings = Trial(client=client.name), client.settings()
     with Recorder() as recorder:
         port = free_port(namespace.outside)
-        with House(work / "data", namespace.outside, port, recorder.url) as house:
+        with House(work / "data", namespace.outside, port, recorder.url, settings=settings) as house:
             for name in ONLINE:
                 trial.runs.append(_run(client, name, namespace, house, recorder, work))
             trial.bytes = compare(client.repository, house)
@@ -66,7 +66,7 @@ def try_client(client: Client, namespace: Namespace, work: Path) -> Trial:
             recorder.look()
             recorder.world = world
             forget_outage(work / "data")
-            with House(work / "data", namespace.outside, port, recorder.url, offset=offset) as house:
+            with House(work / "data", namespace.outside, port, recorder.url, offset=offset, settings=settings) as house:
                 trial.runs.append(_run(client, name, namespace, house, recorder, work))
     return trial
 
