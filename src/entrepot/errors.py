@@ -11,6 +11,7 @@ EntrepotError
 ├── WalkUnderWay          409  somebody walks this tree already
 ├── TooLarge              413  a request body over its cap
 ├── Misdirected           421  a Host we are not
+├── TooManyJobs           429  a client has as many mirror jobs open as it may
 ├── Refused               403  a cross-site or unauthorised use of what is not public
 ├── Absent                404  upstream says that this does not exist (410: it is gone)
 ├── NotCached             504  only stored content may be had (the client asked so, or we are offline), and it is not
@@ -96,6 +97,22 @@ class TooLarge(EntrepotError):
 
 class Misdirected(EntrepotError):
     status, code = 421, "misdirected"
+
+
+class TooManyJobs(EntrepotError):
+    """`client` has `most` mirror jobs that have not ended."""
+
+    status, code = 429, "too-many-jobs"
+
+    def __init__(self, client: str, most: int) -> None:
+        super().__init__(
+            f"{most} mirror jobs of {client!r} have not ended, and more are not taken (mirroring.per_token): wait for "
+            "some, cancel some, or put more into one order"
+        )
+
+    @property
+    def retry_after(self) -> int | None:
+        return 60
 
 
 class Refused(EntrepotError):

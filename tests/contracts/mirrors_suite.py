@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from entrepot.contracts.leases import Leases
 from entrepot.contracts.mirrors import (
     Counts,
@@ -16,6 +18,7 @@ from entrepot.contracts.mirrors import (
     Pins,
     Settled,
 )
+from entrepot.errors import TooManyJobs
 from tests.fakes import FakeClock
 
 
@@ -58,6 +61,33 @@ class MirrorsSuite:
         assert len({job.id for job in found}) == len(book.jobs(100)) == 1
         await book.advance(found[0].id, JobState.COMPLETED, clock.now())
         assert (await book.add_job(job_of(clock, "later", order="same"), b"")).id == "later"
+
+    async def test_a_client_has_no_more_open_jobs_than_it_may(self, book: MirrorBook, clock: FakeClock) -> None:
+        async def add(name: str, order: str = "") -> Job:
+            return await book.add_job(job_of(clock, name, order=order), b"", most=2)
+
+        await book.add_job(replace(job_of(clock, "other"), client="another"), b"")
+        jobs = [await add("a", "same"), await add("b")]
+        with pytest.raises(TooManyJobs, match="2 mirror jobs"):
+            await add("c")
+        assert book.find_job("c") is None
+        assert await add("again", "same") == jobs[0]
+        await book.advance("b", JobState.COMPLETED, clock.now())
+        assert (await add("d")).id == "d"
+        found = await asyncio.gather(*(add(str(number)) for number in range(9)), return_exceptions=True)
+        assert [type(one) for one in found] == [TooManyJobs] * 9
+
+    async def test_of_jobs_that_ended_unread_the_newest_are_kept(self, book: MirrorBook, clock: FakeClock) -> None:
+        for name in ("old", "read", "mid", "new", "open"):
+            await book.add_job(job_of(clock, name), b"")
+            if name == "read":
+                await book.note_read(name)
+            if name != "open":
+                await book.advance(name, JobState.CANCELLED, clock.now())
+            clock.advance(1)
+        assert await book.forget_unread("another", 0) == []
+        assert await book.forget_unread("tests", 2) == ["old"]
+        assert {job.id for job in book.jobs(9)} == {"read", "mid", "new", "open"}
 
     async def test_lists_begin_with_the_newest(self, book: MirrorBook, clock: FakeClock) -> None:
         for name in "abc":

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from entrepot.contracts.mirrors import JobState
-from entrepot.errors import BadRequest
+from entrepot.errors import BadRequest, StoreFailure
+from entrepot.model.order import MirrorOrder
 from entrepot.model.selection import Depth
 from tests.cache.works import page, until
 from tests.fakes import Reply
@@ -281,13 +283,40 @@ async def test_a_run_with_errors_keeps_what_the_one_before_had_pinned(site: Site
     assert pinned.entries == len(site.states(first))
 
 
-async def test_papers_are_read_where_the_job_is_done_and_dropped_with_it(site: Site, directory: Path) -> None:
+async def test_papers_are_read_where_the_job_is_done_and_dropped_then(site: Site, directory: Path) -> None:
     component = {"type": "library", "name": "a", "purl": "pkg:garden/a@a.1"}
     bill = json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.5", "components": [component]}).encode()
     site.publish("a", a_1=b"one", a_2=b"two")
     job = await site.run(papers=site.bill(bill))
     assert (job.state, "a/a.1" in site.states(job), "a/a.2" in site.states(job)) == (JobState.COMPLETED, True, False)
-    assert (directory / "mirror" / job.id / "0").read_bytes() == bill
+    assert not (directory / "mirror" / job.id).exists()
+    assert (await site.finish(await site.mirror.retry(job.id))).state is JobState.COMPLETED
+
+
+async def test_papers_of_jobs_that_were_cancelled_unread_do_not_gather(site: Site, directory: Path) -> None:
+    few = site.beside(rules=replace(site.rules, per_token=2))
+    for number in range(5):
+        order = MirrorOrder(papers=site.bill(f"bill {number}".encode()))
+        job = await few.mirror.submit(order, client="ci", limited=True)
+        assert (directory / "mirror" / job.id / "0").exists()
+        await few.mirror.cancel(job.id)
+        few.clock.advance(1)
+    assert len(list((directory / "mirror").iterdir())) == 3
+    assert {path.name for path in (directory / "mirror").iterdir()} == {one.id for one in few.mirror.jobs()}
+    await few.close()
+
+
+async def test_papers_that_find_no_room_leave_nothing_behind(site: Site, directory: Path) -> None:
+    """A limit to the size of files is a full disk that needs no root."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        with pytest.raises(StoreFailure, match="papers of a mirror job"):
+            await site.order(papers=(*site.bill(b"small"), *site.bill(bytes(2 << 20))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((directory / "mirror").iterdir()) == []
+    assert site.mirror.jobs() == []
 
 
 async def test_what_killed_processes_left_in_the_directory_is_removed_after_a_day(site: Site, directory: Path) -> None:

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from tests.cli.registry import Registry
 from tests.clients.fixture_npm import npm_registry
 from tests.clients.fixture_pypi import pypi_index
 
+MOST_JOBS = 6
+"""Open ones, of one token."""
 TOKENS: Mapping[str, tuple[str, str]] = {
     "ci": ('["npm"]', '["trigger"]'),
     "nightly": ('["npm", "pypi"]', '["trigger"]'),
@@ -30,6 +32,8 @@ TOKENS: Mapping[str, tuple[str, str]] = {
 class Reply:
     status: int
     body: Any
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Of a refusal, as they came."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,7 @@ class Served:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return Reply(status=answer.status, body=json.load(answer))
         except urllib.error.HTTPError as error:
-            return Reply(status=error.code, body=json.load(error))
+            return Reply(status=error.code, body=json.load(error), fields=dict(error.headers))
 
     def get(self, path: str, token: str) -> Any:
         """The body of an answer that is a success."""
@@ -87,6 +91,7 @@ def serving(directory: Path) -> Iterator[Served]:
 def _config(upstream: str) -> str:
     lines = [
         '[server]\naccess_log = "off"',
+        f"[mirroring]\nper_token = {MOST_JOBS}",
         f'[repositories.npm]\necosystem = "npm"\nupstreams = ["{upstream}/npm/"]',
         f'[repositories.pypi]\necosystem = "pypi"\nupstreams = ["{upstream}/simple/"]',
     ]

@@ -11,7 +11,7 @@ from entrepot.web.orders import LARGEST_ORDER
 from tests.cli.house import wait_for
 from tests.clients.fixture_npm import dated_npm
 from tests.clients.fixture_pypi import distributions
-from tests.web.served import Served
+from tests.web.served import MOST_JOBS, Served
 
 LEFT = "/npm/left/-/left-1.0.0.tgz"
 WHEEL = next(one for one in distributions() if one.project == "acme-core" and one.filename.endswith(".whl"))
@@ -127,6 +127,21 @@ def test_a_job_is_cancelled_once_and_can_go_on(served: Served, held: Held) -> No
     assert served.ask("POST", f"{path}/resume", "nightly", {}).status == 400
     assert served.ask("POST", f"{path}/retry", "nightly", {}).status == 202
     assert served.ended(held.job, "nightly")["state"] == "completed"
+
+
+def test_a_token_has_no_more_jobs_open_than_it_may(served: Served, held: Held) -> None:
+    orders = [{"purls": [held.purl, f"pkg:npm/left@{number}"]} for number in range(MOST_JOBS)]
+    *jobs, refused = [served.ask("POST", "/api/mirror", "nightly", order) for order in orders]
+    assert [one.status for one in jobs] == [202] * (MOST_JOBS - 1)
+    assert (refused.status, refused.body["code"]) == (429, "too-many-jobs")
+    assert int(refused.fields["retry-after"]) > 0
+    assert f"{MOST_JOBS} mirror jobs of 'nightly' have not ended" in refused.body["error"]
+    assert "mirroring.per_token" in refused.body["error"]
+    assert served.ask("POST", "/api/mirror", "nightly", {"purls": [held.purl]}).body["id"] == held.job
+    assert served.ask("DELETE", f"/api/mirror/{jobs[0].body['id']}", "nightly").status == 200
+    assert served.ask("POST", "/api/mirror", "nightly", orders[-1]).status == 202
+    for job in served.get("/api/mirror", "nightly"):
+        served.ask("DELETE", f"/api/mirror/{job['id']}", "nightly")
 
 
 def test_a_job_that_never_was_is_not_found(served: Served) -> None:

@@ -165,7 +165,11 @@ def _make_supply(parts: MirrorParts, kit: Kit, background: Background) -> Supply
 
 def rules_of(settings: Mirroring) -> MirrorRules:
     return MirrorRules(
-        concurrency=settings.concurrency, jobs=settings.jobs, attempts=settings.attempts, keep=settings.keep
+        concurrency=settings.concurrency,
+        jobs=settings.jobs,
+        per_token=settings.per_token,
+        attempts=settings.attempts,
+        keep=settings.keep,
     )
 
 

@@ -11,6 +11,7 @@ from entrepot.catalog.pins import pin
 from entrepot.catalog.rows import Row, Statement, maybe_moment_of, microseconds_of, moment_of
 from entrepot.catalog.sqlite import SqliteCatalog
 from entrepot.contracts.mirrors import Counts, ItemError, ItemKind, ItemState, Job, JobState, MirrorItem, Settled
+from entrepot.errors import TooManyJobs
 
 MOST_ERRORS: Final = 1000
 
@@ -25,6 +26,7 @@ _ADD_JOB = (
     f"INSERT INTO mirror_jobs ({_COLUMNS}, order_body, was_read)"
     f" SELECT {', '.join(f':{name}' for name in _NAMES)}, :order_body, 0"
     f" WHERE NOT EXISTS (SELECT 1 FROM mirror_jobs WHERE order_digest = :order_digest AND {_OPEN})"
+    f" AND (:most IS NULL OR (SELECT count(*) FROM mirror_jobs WHERE client = :client AND {_OPEN}) < :most)"
 )
 _FIND_SAME = f"SELECT {_COLUMNS} FROM mirror_jobs WHERE order_digest = :order_digest AND {_OPEN}"
 _FIND_JOB = f"SELECT {_COLUMNS} FROM mirror_jobs WHERE id = ?"
@@ -78,6 +80,10 @@ _ERRORS = "SELECT subject, error, code FROM mirror_errors WHERE job = ? ORDER BY
 _HAND_OVER = "UPDATE OR REPLACE pins SET job = ? WHERE job = ?"
 _RELEASE = "DELETE FROM pins WHERE job = ?"
 _ENDED = f"SELECT id FROM mirror_jobs WHERE NOT ({_OPEN}) AND ended_at < ?"
+_ENDED_UNREAD = (
+    f"SELECT id FROM mirror_jobs WHERE client = ? AND NOT ({_OPEN}) AND NOT was_read"
+    " ORDER BY created_at DESC, id LIMIT -1 OFFSET ?"
+)
 
 _FORGET = (
     "DELETE FROM mirror_items WHERE job = ?",
@@ -94,9 +100,11 @@ class SqliteMirrors:
 
     # --- jobs -------------------------------------------------------------------------------------------------------
 
-    async def add_job(self, job: Job, order: bytes) -> Job:
-        add = {**_values_of(job), "order_body": order}
+    async def add_job(self, job: Job, order: bytes, most: int | None = None) -> Job:
+        add = {**_values_of(job), "order_body": order, "most": most}
         rows = await self._catalog.write((_ADD_JOB, add), (_FIND_SAME, {"order_digest": job.order_digest}))
+        if not rows:
+            raise TooManyJobs(job.client, most or 0)
         return _job_of(rows[0])
 
     def find_job(self, job: str) -> Job | None:
@@ -190,7 +198,12 @@ class SqliteMirrors:
         await self._catalog.write(*statements)
 
     async def forget(self, before: datetime) -> list[str]:
-        found = self._catalog.read_apart(_ENDED, (microseconds_of(before),))
+        return await self._forget(self._catalog.read_apart(_ENDED, (microseconds_of(before),)))
+
+    async def forget_unread(self, client: str, most: int) -> list[str]:
+        return await self._forget(self._catalog.read_apart(_ENDED_UNREAD, (client, most)))
+
+    async def _forget(self, found: Sequence[Row]) -> list[str]:
         for ended in found:
             await self._catalog.write(*((statement, ended) for statement in _FORGET))
         return [job for (job,) in found]

@@ -54,6 +54,9 @@ class Mirroring(BaseModel):
         default=16, ge=1, le=256, description="Files fetched at a time, for each job that does not say otherwise."
     )
     jobs: int = Field(default=2, ge=1, le=64, description="Jobs at the same time; others wait.")
+    per_token: int = Field(
+        default=100, ge=1, description="Jobs of one token that have not ended; beyond it orders are answered 429."
+    )
     attempts: int = Field(
         default=3, ge=1, le=10, description="How often each file is tried before it counts as failed."
     )

@@ -140,8 +140,9 @@ class MirrorBook(Protocol):
     """Jobs and their items. All raise StoreFailure when the catalog cannot be used; reads of pages and lists may take
     some milliseconds: call them in a thread."""
 
-    async def add_job(self, job: Job, order: bytes) -> Job:
-        """The job or, where one with the same order has not ended, that one."""
+    async def add_job(self, job: Job, order: bytes, most: int | None = None) -> Job:
+        """The job or, where one with the same order has not ended, that one. Raises TooManyJobs where `most` others of
+        its client have not ended."""
 
     def find_job(self, job: str) -> Job | None:
         """With its counts as they are now; cheap."""
@@ -201,6 +202,10 @@ class MirrorBook(Protocol):
 
     async def forget(self, before: datetime) -> Collection[str]:
         """Drop what ended before a time; the jobs that are gone. Of one that pins something its row stays."""
+
+    async def forget_unread(self, client: str, most: int) -> Collection[str]:
+        """Drop those of a client that ended before all of their orders was in the items, but for `most` of the newest;
+        the jobs that are gone."""
 
 
 class Pins(Protocol):

@@ -1,6 +1,7 @@
 """An order as it is kept: a row for what is small, and files for its papers."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
@@ -97,14 +98,20 @@ class Dossiers:
         return self.directory / job / "read"
 
     def keep(self, job: str, papers: Collection[Paper]) -> None:
-        """Raises StoreFailure."""
+        """On the disk when it returns: the job's row will be. Raises StoreFailure."""
         if not papers:
             return
         self._make(job)
         try:
             for number, paper in enumerate(papers):
-                self.place(job, number).write_bytes(paper.body)
+                with self.place(job, number).open("wb") as file:
+                    file.write(paper.body)
+                    file.flush()
+                    os.fsync(file.fileno())
+            for directory in (self.directory / job, self.directory):
+                _sync_directory(directory)
         except OSError as error:
+            self.drop(job)
             raise StoreFailure(f"the papers of a mirror job cannot be stored: {error.strerror}") from error
 
     def _make(self, job: str) -> None:
@@ -126,3 +133,11 @@ class Dossiers:
                 if now - one.stat().st_mtime > ABANDONED_SECONDS:
                     found.append(one.name)
         return found
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -21,6 +21,8 @@ class MirrorRules:
     """Things fetched at a time, for each job that does not say otherwise."""
     jobs: int = 2
     """At the same time, in all processes."""
+    per_token: int = 100
+    """Jobs of one client that have not ended, where clients are limited."""
     keep: float = 30 * 86400.0
     """How long ended jobs can be looked up."""
     attempts: int = 3

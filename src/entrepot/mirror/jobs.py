@@ -20,27 +20,38 @@ class Mirror:
         """`stages` gives a place to rehearse."""
         self._ground, self._book, self._clock = ground, ground.book, ground.clock
         self._dossiers, self._runner, self._stages = dossiers, runner, stages
+        self._most = ground.rules.per_token
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
     async def submit(
-        self, order: MirrorOrder, *, client: str, repositories: Collection[str] | None = None, name: str = ""
+        self,
+        order: MirrorOrder,
+        *,
+        client: str,
+        repositories: Collection[str] | None = None,
+        name: str = "",
+        limited: bool = False,
     ) -> Job:
         """The job that does it: a new one, or one that has the same order and has not ended. `repositories`: the only
-        ones that whoever asks may fill. Raises BadRequest, StoreFailure."""
+        ones that whoever asks may fill; `limited`: whether the client may have only so many jobs open. Raises
+        BadRequest, TooManyJobs, StoreFailure."""
         order = await asyncio.to_thread(compact, order)
         note = await asyncio.to_thread(note_of, order)
         job = self._new_job(order, note, client, repositories, name)
         # Before anybody can see the job: whoever takes it on needs them.
         await asyncio.to_thread(self._dossiers.keep, job.id, order.papers)
         try:
-            taken = await self._book.add_job(job, encode_order(note))
+            taken = await self._book.add_job(job, encode_order(note), self._most if limited else None)
         except EntrepotError:
             await asyncio.to_thread(self._dossiers.drop, job.id)
             raise
         if taken.id != job.id:
             await asyncio.to_thread(self._dossiers.drop, job.id)
         self._runner.news.set()
+        # Whoever cancels what was not begun yet shall not fill the disk that way, either.
+        for old in await self._book.forget_unread(client, self._most) if limited else ():
+            await asyncio.to_thread(self._dossiers.drop, old)
         return taken
 
     async def rehearse(

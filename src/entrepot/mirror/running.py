@@ -154,6 +154,8 @@ class Runner:
             await self._book.advance(job.id, JobState.PLANNING, self._clock.now())
             await self._reader.read(job, order)
             await self._book.note_read(job.id)
+            # All that they say is in the items.
+            await asyncio.to_thread(self._dossiers.drop, job.id)
         concurrency = order.concurrency or self._rules.concurrency
         persistence = Persistence(self._ground, concurrency)
         ledger = Ledger(self._book, self._clock, job.id)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-from entrepot.errors import EntrepotError, InternalError, MethodRefused, TokenNeeded
+from entrepot.errors import EntrepotError, InternalError, MethodRefused, TokenNeeded, TooManyJobs
 from entrepot.web.door import Door
 from entrepot.web.ledger import Ledger
 from entrepot.web.tokens import CHALLENGE
@@ -41,4 +41,6 @@ def told_fields(error: EntrepotError) -> tuple[tuple[str, str], ...]:
         return (CHALLENGE,)
     if isinstance(error, MethodRefused):
         return (("allow", error.allowed),)
+    if isinstance(error, TooManyJobs):
+        return (("retry-after", str(error.retry_after)),)
     return ()

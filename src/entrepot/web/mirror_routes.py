@@ -82,7 +82,7 @@ class MirrorRoutes:
         named = {*order.repositories, *(tree.split("/")[1] for tree in order.trees)}
         _check_repositories(call, named)
         job = await self._mirror.submit(
-            order, client=call.principal.name, repositories=sorted(allowed), name=title_of(order)
+            order, client=call.principal.name, repositories=sorted(allowed), name=title_of(order), limited=True
         )
         return job_answer(job)
 
