@@ -20,7 +20,7 @@ from entrepot.ecosystems.rpm_versions import RPM
 from entrepot.errors import BadContent, BadRequest, ConfigError, UnreadableIndex
 from entrepot.model.release import Document
 from entrepot.model.resource import Kind, Request, Resource
-from tests.ecosystems.zchunks import make_zchunk
+from tests.ecosystems.zchunks import make_zchunk, zchunk_that_promises
 
 UPSTREAM = "https://mirror.example/base"
 CORPUS = Path(__file__).parents[1] / "corpus" / "rpm"
@@ -225,6 +225,12 @@ def test_what_only_begins_like_a_zchunk_file_is_unreadable(damage: bytes) -> Non
         list(Rpm().releases(document("repodata/primary.xml.zck", damage + b"x" * 100)))
 
 
+@pytest.mark.parametrize("sizes", [(65 << 20, 9), (9, 65 << 20)], ids=["packed", "plain"])
+def test_a_zchunk_file_with_a_chunk_too_large_for_the_memory_is_unreadable(sizes: tuple[int, int]) -> None:
+    with pytest.raises(UnreadableIndex, match="68,157,440 bytes"):
+        list(Rpm().releases(document("repodata/primary.xml.zck", zchunk_that_promises(*sizes))))
+
+
 def test_a_list_that_expands_without_end_is_unreadable() -> None:
     one = route("repodata/primary.xml.gz")
     bomb = gzip.compress(b"<a>" + b"<b/>" * (5 << 20))
@@ -280,6 +286,23 @@ def test_packages_at_other_addresses_are_refused(place: str, refused: bool) -> N
             list(Rpm().releases(document(one.key, body)))
     else:
         Rpm().examine(one, document(one.key, body))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        '<location xml:base="http://far.example/" href="repodata/a"/>',
+        '<location href="//far.example/a"/>',
+        '<location href="repodata/a"/></data></repomd>',
+    ],
+    ids=["base", "address", "document type"],
+)
+def test_a_root_that_leads_elsewhere_is_none(told: str) -> None:
+    head = '<!DOCTYPE repomd [<!ATTLIST location xml:base CDATA "//far.example">]>' if "repomd" in told else ""
+    body = f"{head}<repomd><data type='primary'><checksum type='sha256'>{SHA256}</checksum>{told}"
+    whole = body if head else f"{body}</data></repomd>"
+    with pytest.raises(UnreadableIndex, match=r"far\.example|document type"):
+        list(Rpm().members(document("repodata/repomd.xml", whole.encode())))
 
 
 @pytest.mark.parametrize(

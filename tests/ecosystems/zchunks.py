@@ -23,6 +23,14 @@ def make_zchunk(body: bytes, dictionary: bytes = b"", pieces: int = 3) -> bytes:
     return b"\0ZCK1" + _number(1) + _number(len(header)) + _NO_DIGEST + header + b"".join(packed)
 
 
+def zchunk_that_promises(packed: int, plain: int) -> bytes:
+    """One with a chunk of such sizes, and without its bytes."""
+    entries = _NO_DIGEST + _number(0) + _number(0) + _NO_DIGEST + _number(packed) + _number(plain)
+    index = _number(1) + _number(2) + entries
+    header = _NO_DIGEST + _number(0) + _number(2) + _number(len(index)) + index + _number(0)
+    return b"\0ZCK1" + _number(1) + _number(len(header)) + _NO_DIGEST + header + bytes(100)
+
+
 def _dictionary(content: bytes) -> bytes:
     """A finished one: raw content would not be told from damage."""
     samples = [content[at : at + 40] for at in range(0, len(content) - 40, 8)] * 20

@@ -40,14 +40,20 @@ def base_of(key: str) -> str:
 
 
 def read_repomd(document: Document) -> Iterator[Named]:
-    """Raises UnreadableIndex for what is no root."""
+    """Raises UnreadableIndex for what is no root, and for one that leads elsewhere."""
     named = read_xml(document, "repomd").findall("{*}data")
     if len(named) > _MOST_NAMED:
         raise UnreadableIndex(f"{document.place}: names more than {_MOST_NAMED} files")
     for data in named:
         location = data.find("{*}location")
         href = location.get("href", "") if location is not None else ""
-        key = "" if _is_elsewhere(location) else place(base_of(document.place), href)
+        elsewhere = foreign_base(location) if location is not None else ""
+        if elsewhere and data.get("type", "").startswith("primary"):
+            # It is signed, so clients would go there, and what they find there is not checked here.
+            raise UnreadableIndex(
+                f"{document.place}: names packages at {elsewhere[:200]}, and not below this repository"
+            )
+        key = "" if elsewhere else place(base_of(document.place), href)
         digest = digest_in(data.find("{*}checksum"))
         if key and digest:
             size = (data.findtext("{*}size") or "").strip()
@@ -65,6 +71,8 @@ def read_xml(document: Document, outermost: str) -> etree._Element:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise UnreadableIndex(f"{document.place}: not XML: {error}") from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise UnreadableIndex(f"{document.place}: has a document type, which <{outermost}> never has")
     if etree.QName(root).localname != outermost:
         raise UnreadableIndex(f"{document.place}: <{outermost}> was expected, this is <{etree.QName(root).localname}>")
     return root
@@ -102,10 +110,6 @@ def _segment(raw: str) -> str:
     except BadRequest:
         # What is escaped, and not served all the same, is not meant as it is written either.
         return encode_segment(raw) if is_segment(raw) and not _ESCAPED.fullmatch(raw) else ""
-
-
-def _is_elsewhere(location: etree._Element | None) -> bool:
-    return location is not None and bool(foreign_base(location))
 
 
 def foreign_base(location: etree._Element) -> str:

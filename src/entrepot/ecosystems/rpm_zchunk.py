@@ -12,7 +12,7 @@ MAGIC = b"\0ZCK1"
 _DIGEST_BYTES = {0: 20, 1: 32, 2: 64, 3: 16}
 _STREAMS, _OPTIONS, _PLAIN_DIGESTS = 1, 2, 4
 _KNOWN_FLAGS = _STREAMS | _OPTIONS | _PLAIN_DIGESTS
-_LARGEST_HEADER = 64 << 20
+_LARGEST_HEADER = 16 << 20
 _LARGEST_CHUNK = 64 << 20
 _TWO_NUMBERS = 20
 """Bytes that two numbers have at most."""
@@ -50,6 +50,8 @@ def unpack(file: BinaryIO) -> Iterator[bytes]:
     compressed, chunks = _chunks_of(header, digest_bytes)
     dictionary: zstd.ZstdDict | None = None
     for number, (size, plain) in enumerate(chunks):
+        if max(size, plain) > _LARGEST_CHUNK:
+            raise UnreadableIndex(f"a chunk of the zchunk file would have {max(size, plain):,} bytes")
         piece = _read(file, size)
         body = _undo(piece, plain, dictionary) if compressed and size else piece
         if len(body) != plain:
@@ -114,8 +116,6 @@ def _read(file: BinaryIO, size: int) -> bytes:
 
 def _undo(piece: bytes, plain: int, dictionary: zstd.ZstdDict | None) -> bytes:
     """At most one byte more than promised."""
-    if plain > _LARGEST_CHUNK:
-        raise UnreadableIndex(f"a chunk of the zchunk file would have {plain:,} bytes")
     try:
         return zstd.ZstdDecompressor(zstd_dict=dictionary).decompress(piece, plain + 1)
     except zstd.ZstdError as error:
