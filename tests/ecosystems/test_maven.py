@@ -250,6 +250,12 @@ def test_a_version_is_as_old_as_its_pom_and_a_moving_one_as_what_tells_its_files
     assert Maven().dated_by("org", "1.0") is None
 
 
+@pytest.mark.parametrize("version", ["..", ".", "../../x", "1.0\n", "1;x", "", "1" * 10_000])
+def test_upstream_is_asked_for_no_date_of_what_is_no_version(version: str) -> None:
+    """A list may name anything, and the address that is asked is made of it."""
+    assert Maven().dated_by("org.acme:tool", version) is None
+
+
 ORDER = [
     "1.0-alpha1", "1.0-b2", "1.0-M1", "1.0-cr1", "1.0-rc2", "1.0-SNAPSHOT", "1.0", "1.0-sp", "1.0-abc", "1.0-1",
     "1.0.1", "1.1-jre", "1.2-SNAPSHOT", "1.2", "1.10", "2.0.RC1", "2.0.Final", "31.0-android", "31.0-jre",

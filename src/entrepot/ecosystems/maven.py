@@ -29,6 +29,7 @@ from entrepot.ecosystems.maven_names import (
     decode_path,
     folders_of,
     is_snapshot,
+    is_version,
     package_at,
     place_of,
 )
@@ -165,7 +166,7 @@ class Maven(Ecosystem):
     # --- ages ---------------------------------------------------------------------------------------------------------
 
     def dated_by(self, package: str, version: str) -> Resource | None:
-        return date_of(package, version) if ":" in package else None
+        return date_of(package, version) if ":" in package and is_version(version) else None
 
     def last_change(self, document: Document) -> datetime | None:
         return last_updated(document)

@@ -18,6 +18,7 @@ _ARTIFACT = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_\-.]*\Z")
 # Besides what Maven refuses: some servers cut off what follows a semicolon, and would give under another version's name
 # what rules deny under its own.
 _VERSION = re.compile(r"[A-Za-z0-9_\-][^\\/:;\"<>|?*\[\]{}\s]*\Z")
+_LONGEST_VERSION = 256
 _STAMP = re.compile(r"[0-9]{8}\.[0-9]{6}-[0-9]+(?=[-.])")
 _STAMPED = re.compile(r"(?P<base>.*?)[0-9]{8}\.[0-9]{6}-[0-9]+\Z")
 
@@ -81,7 +82,7 @@ def package_at(folders: Sequence[str]) -> str:
 
 def place_of(segments: Sequence[str]) -> Place:
     """Raises NotServed."""
-    if len(segments) < 4 or not _VERSION.match(segments[-2]):
+    if len(segments) < 4 or not is_version(segments[-2]):
         raise NotServed(f"{'/'.join(segments)[:200]}: no path that Maven's coordinates lead to")
     *folders, folder, file = segments
     package = package_at(folders)
@@ -122,9 +123,13 @@ def check_package(package: str) -> str:
     return package
 
 
+def is_version(version: str) -> bool:
+    return len(version) <= _LONGEST_VERSION and bool(_VERSION.match(version))
+
+
 def check_version(version: str) -> str:
     """Raises BadRequest."""
-    if not _VERSION.match(version):
+    if not is_version(version):
         raise BadRequest(f"{version[:200]!r} is no version of Maven's")
     return version
 
