@@ -24,9 +24,9 @@ class Sightings:
         if index.kind is not Kind.INDEX or not _are_noted(repository):
             return
         names = {name_of(repository.ecosystem, fact) for fact in facts.values() if _is_noted(repository, index, fact)}
-        if index.query:
-            # A page that nobody asked for before was not always there: what was seen to appear elsewhere stays new.
-            names -= self.of(repository, index.about).keys()
+        if not self.was_read(repository, index):
+            # What was seen to appear in another list (a page of another size) is new, although this one is new to us.
+            names -= {name for name, seen in self.of(repository, index.about).items() if not seen.baseline}
         await self._put(repository, index, sorted(names), reading=True)
 
     async def found_unlisted(self, repository: Repository, index: Resource, version: str) -> None:
