@@ -12,7 +12,7 @@ from entrepot.contracts.fetcher import Ask
 from entrepot.errors import UpstreamStatus
 from entrepot.upstream.challenge import Challenge, parse_challenge
 from entrepot.upstream.settings import Auth, AuthKind, Secret
-from tests.rogue import Page, Rogue, answers, instead
+from tests.rogue import Page, Rogue, answers, instead, redirect
 from tests.upstream.support import Outside, ask, fetch, upstream
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +69,15 @@ async def test_a_token_is_not_shown_for_another_subject(rogue: Rogue, outside: O
     await fetch(fetcher, about(wants_token(rogue, rogue)))
     await fetch(fetcher, about(rogue.serve("/v2/other/blobs/x", b"x"), "other"))
     assert shown(rogue, "/v2/other/blobs/x") == [""]
+
+
+async def test_a_token_does_not_follow_to_where_the_layers_are(rogue: Rogue, other: Rogue, outside: Outside) -> None:
+    gives_token(rogue)
+    fetcher = outside.fetcher(upstream(rogue), upstream(other, "storage"))
+    await fetch(fetcher, about(wants_token(rogue, rogue)))
+    rogue.disturb(BLOB, redirect(other.serve("/signed?key=1", b"layer")))
+    assert await fetch(fetcher, about(rogue.url(BLOB))) == (200, b"layer")
+    assert (shown(rogue, BLOB)[-1], shown(other, "/signed?key=1")) == ("Bearer t1", [""])
 
 
 async def test_a_token_that_is_refused_is_replaced_once(rogue: Rogue, outside: Outside) -> None:
