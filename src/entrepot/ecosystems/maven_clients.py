@@ -35,6 +35,14 @@ def through = { repositories ->
         }
     }
 }
+// Where settings.gradle itself takes plugins from is asked before it is evaluated; Gradle 6 and later tell of that moment.
+if (gradle.respondsTo('beforeSettings')) {
+    gradle.beforeSettings { settings ->
+        through(settings.buildscript.repositories)
+        through(settings.pluginManagement.repositories)
+        settings.pluginManagement.repositories.maven { url = '{url}/' }
+    }
+}
 settingsEvaluated { settings ->
     def plugins = settings.pluginManagement.repositories
     through(plugins)
