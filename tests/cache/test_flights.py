@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from entrepot.cache.answer import Answer, Growing
+from entrepot.cache.ask import ClientAsk
 from entrepot.cache.flight import Flight, Head
 from entrepot.cache.order import Limits, Order
 from entrepot.cache.plan import Wish
 from entrepot.contracts.blobs import GrowingBlob, OpenBlob
 from entrepot.contracts.ecosystem import Limits as Caps
 from entrepot.contracts.fetcher import Ask
+from entrepot.ecosystems.rpm import Rpm
 from entrepot.errors import (
     BadContent,
     BodyCut,
@@ -25,6 +27,7 @@ from entrepot.errors import (
     NotCached,
     StoreFailure,
     Unreachable,
+    UnreadableIndex,
     UpstreamFailure,
 )
 from entrepot.model.entry import Blob
@@ -522,6 +525,25 @@ async def test_when_the_disk_fails_on_the_way_every_reader_gets_everything(
     assert len(works.fetcher.asked(path)) == 1
     assert not [digest for digest in failing.digests() if digest == sha256(BIG)]
     assert not any((tmp_path / "incoming").glob("*"))
+
+
+@pytest.mark.parametrize("room", [None, 0, 50])
+async def test_what_must_be_looked_at_is_looked_at_also_where_the_disk_fails(
+    tmp_path: Path, failing: FailingBlobs, room: int | None
+) -> None:
+    failing.room = room
+    works = works_in(tmp_path, blobs=failing)
+    rpms = replace(works.shelf, name="rpm", ecosystem=Rpm())
+    common = "http://linux.duke.edu/metadata/common"
+    good = f'<metadata xmlns="{common}"><package><location href="a.rpm"/></package></metadata>'.encode()
+    works.fetcher.on("repodata/primary.xml", page(good.replace(b"a.rpm", b"http://far.example/a.rpm")))
+    ask = ClientAsk(base="http://x")
+    resource = rpms.ecosystem.route(Request(method="GET", path="repodata/primary.xml"))
+    assert isinstance(resource, Resource)
+    with pytest.raises(UnreadableIndex, match=r"far\.example"):
+        await works.engine.fetch(rpms, resource, ask)
+    works.fetcher.on("repodata/primary.xml", page(good))
+    assert await body_of(await works.engine.fetch(rpms, resource, ask)) == good
 
 
 async def test_when_the_commit_fails_every_reader_gets_everything(tmp_path: Path, failing: FailingBlobs) -> None:

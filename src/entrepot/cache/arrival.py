@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from io import BytesIO
 
 from entrepot.cache.blobio import open_as_file
 from entrepot.cache.decoding import Decoder, decoder_of
@@ -45,6 +46,8 @@ class Arrival:
         self._blob: GrowingBlob | None = None
         self._file: OpenBlob | None = None
         self._failure: StoreFailure | None = None
+        self._in_memory: tuple[int, bytearray] = 0, bytearray()
+        """Of what is examined: how much the file has, and what the disk did not take."""
         self._hash = RunningHash()
         self._decoder: Decoder | None = None
         self._total: int | None = None
@@ -159,6 +162,8 @@ class Arrival:
         if self._failure is not None:
             self._hash.update(data)
             await self._flight.spill(data)
+            if self._order.resource.examined:
+                self._in_memory[1].extend(data)
         self._size += len(data)
         released = self._releasable()
         self._flight.advance(self._size, released)
@@ -174,6 +179,7 @@ class Arrival:
         read that memory: they are told, and fetch for themselves."""
         _log.warning("%s is served from memory: %s", self._order.subject, failure)
         self._failure = failure
+        self._in_memory = self._size, bytearray()
         self._flight.spill_from(self._size)
         self._claim.end(failure_note(failure))
 
@@ -267,23 +273,29 @@ class Arrival:
         return await asyncio.to_thread(guarded, check, self._order.subject, self._order.resource, file, wanted)
 
     async def _examine(self, reply: UpstreamReply) -> None:
-        order = self._order
-        if not (order.examine or order.resource.examined) or self._file is None or self._failure is not None:
+        order, file = self._order, self._file if self._failure is None else None
+        if not (order.examine or order.resource.examined) or not (file or order.resource.examined):
             return
         if order.entry is not None and order.entry.sha256 == self._hash.sha256:
             return
         document = Document(
-            body=open_as_file(self._file, self._size),
+            body=open_as_file(file, self._size) if file else BytesIO(await asyncio.to_thread(self._read_back)),
             content_type=reply.headers.get("content-type"),
             url=reply.url,
             key=order.resource.key,
             upstream=self._kit.fetcher.base_url(self._flight.trace.upstream),
         )
-        if order.examine is None:
+        if order.examine is None or file is None:
+            # Where the disk failed nothing is published, but what leaves is looked at all the same.
             examine = order.repository.ecosystem.examine
             await asyncio.to_thread(guarded, examine, order.subject, order.resource, document)
         else:
-            await order.examine(_Sized(self._file, self._size, self._hash.sha256), document)
+            await order.examine(_Sized(file, self._size, self._hash.sha256), document)
+
+    def _read_back(self) -> bytes:
+        size, rest = self._in_memory
+        first = self._file.read(0, size) if self._file is not None else b""
+        return first + rest
 
     async def commit(self) -> Blob:
         """Raises StoreFailure, also where the disk failed on the way."""
