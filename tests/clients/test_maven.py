@@ -292,6 +292,28 @@ def test_whoever_had_a_package_first_owns_it(tmp_path: Path) -> None:
             assert [served.get(f"/maven/{path}").status for path in paths] == [200, 200, 404]
 
 
+@pytest.mark.parametrize(
+    ("method", "first"), [("GET", "1.0/lib-1.0.pom"), ("HEAD", "1.0/lib-1.0.pom"), ("GET", "maven-metadata.xml")]
+)
+def test_a_login_page_makes_nobody_the_owner(tmp_path: Path, method: str, first: str) -> None:
+    """The first of two upstreams answers everything with one for a while, and has nothing of the package."""
+    second = MavenRepository()
+    second.publish("org.other:lib", "1.0", packaging="pom")
+    paths = [f"org/other/lib/{name}" for name in ("1.0/lib-1.0.pom", "1.0/lib-1.0.pom.sha1", "maven-metadata.xml")]
+    with Registry() as login, Registry(files=second.files) as real:
+        login.files = {f"/{path}": ("text/html", b"<html>Log in</html>") for path in paths}
+        config = (
+            f'[repositories.maven]\necosystem = "maven"\nupstreams = ["{login.url}/", "{real.url}/"]\n'
+            '[repositories.maven.freshness]\nnegative_ttl = "0"\n'
+        )
+        with Served(tmp_path / "server", config) as served:
+            asked = served.get(f"/maven/org/other/lib/{first}", method=method)
+            assert method == "HEAD" or asked.status == 502
+            assert real.requests == [], "an upstream that is out of order still comes first"
+            login.files = {}
+            assert [served.get(f"/maven/{path}").status for path in paths] == [200, 200, 200]
+
+
 # --- Gradle -----------------------------------------------------------------------------------------------------------
 
 BUILD = """

@@ -7,7 +7,7 @@ from io import BytesIO
 from entrepot.cache.blobio import open_as_file
 from entrepot.cache.decoding import Decoder, decoder_of
 from entrepot.cache.facts import FileFact, guarded
-from entrepot.cache.fields import kept_fields
+from entrepot.cache.fields import is_stray_page, kept_fields
 from entrepot.cache.flight import Flight, Head
 from entrepot.cache.notes import failure_note, head_note
 from entrepot.cache.order import Kit, Order
@@ -118,8 +118,7 @@ class Arrival:
         cap = limits.parsed_index_bytes if self._is_document else limits.artifact_bytes
         if cap is not None and (self._total or 0) > cap:
             raise TooBig(f"{subject}: {self._total} bytes are more than the {cap} that are allowed")
-        page = reply.headers.get("content-type").partition(";")[0].strip().lower() == "text/html"
-        if resource.kind is Kind.ARTIFACT and page and not resource.key.lower().endswith((".html", ".htm", "/")):
+        if is_stray_page(resource, reply.headers):
             raise BadContent(f"{subject}: upstream sent a web page where a file belongs")
 
     async def _open_blob(self, reply: UpstreamReply) -> None:

@@ -5,6 +5,7 @@ import asyncio
 from entrepot.cache.contact import check_contact
 from entrepot.cache.decoding import ACCEPTED
 from entrepot.cache.facts import FileFact
+from entrepot.cache.fields import is_stray_page
 from entrepot.cache.flight import Flight
 from entrepot.cache.naming import candidates
 from entrepot.cache.noting import note_down
@@ -23,6 +24,7 @@ class Asking:
         self._kit, self._order, self._flight = kit, order, flight
         self.fact: FileFact | None = order.fact
         self.upstream = ""
+        self._made_owner = False
 
     async def open(self, *, no_cache: bool) -> UpstreamReply:
         """The upstream answer with the body to come (or 304), from where the index says the file is."""
@@ -95,7 +97,9 @@ class Asking:
             except Absent as error:
                 absent = absent or error
                 continue
-            owner = await self._own(upstream, reply)
+            # A login page in place of a file tells of nothing that this upstream has.
+            stray = is_stray_page(self._order.resource, reply.headers)
+            owner = upstream if stray else await self._own(upstream, reply)
             if owner != upstream:
                 await reply.close()
                 reply = await self._ask_one(owner, location, no_cache)
@@ -112,6 +116,7 @@ class Asking:
         if not order.resource.about or len(order.repository.upstreams) == 1:
             return upstream
         try:
+            self._made_owner |= self._kit.catalog.find_owner(order.repository.name, order.resource.about) is None
             put = self._kit.catalog.put_owner(order.repository.name, order.resource.about, upstream)
             await note_down(put, order.subject)
             left = self._candidates()
@@ -119,6 +124,12 @@ class Asking:
             await reply.close()
             raise
         return left[0] if len(left) == 1 else upstream
+
+    async def disown(self) -> None:
+        """What made its upstream the owner of the package was nothing of the kind."""
+        if self._made_owner:
+            package = self._order.resource.about
+            await note_down(self._kit.catalog.forget(self._order.repository.name, package, ()), self._order.subject)
 
     async def _ask_one(self, upstream: str, location: Location | None, no_cache: bool) -> UpstreamReply:
         order = self._order

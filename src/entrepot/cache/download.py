@@ -18,6 +18,7 @@ from entrepot.contracts.fetcher import UpstreamReply
 from entrepot.errors import (
     BadContent,
     BodyCut,
+    DigestMismatch,
     EntrepotError,
     NotStorable,
     StoreFailure,
@@ -25,6 +26,7 @@ from entrepot.errors import (
     UpstreamFailure,
     UpstreamStatus,
     UpstreamTimeout,
+    VersionChanged,
 )
 from entrepot.model.entry import Blob, Entry, Remembered
 from entrepot.model.headers import Headers
@@ -47,6 +49,14 @@ class Download:
 
     async def run(self) -> bool:
         """True when a stored body was replaced by another one."""
+        try:
+            return await self._run()
+        except BadContent as error:
+            if not isinstance(error, DigestMismatch | VersionChanged):
+                await self._asking.disown()
+            raise
+
+    async def _run(self) -> bool:
         if await self._adopt() or await self._is_unchanged():
             return False
         reply = await self._asking.open(no_cache=self._order.store_first)

@@ -36,3 +36,9 @@ def shown_fields(resource: Resource, headers: Headers) -> tuple[tuple[str, str],
     control = IMMUTABLE if resource.kind is Kind.ARTIFACT else MUTABLE
     kept = [(name, headers.get(name)) for name in names if name in headers]
     return (("content-type", kind), ("cache-control", control), *kept)
+
+
+def is_stray_page(resource: Resource, headers: Headers) -> bool:
+    """Whether upstream sends a web page, such as a login, where a file belongs."""
+    page = headers.get("content-type").partition(";")[0].strip().lower() == "text/html"
+    return resource.kind is Kind.ARTIFACT and page and not resource.key.lower().endswith((".html", ".htm", "/"))
