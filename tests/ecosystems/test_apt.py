@@ -133,6 +133,10 @@ def test_a_package_with_an_unusual_name_has_the_rules_of_packages(name: str) -> 
     assert not purl.qualifiers
 
 
+def test_a_name_that_no_disk_can_have_is_no_source_package() -> None:
+    assert route(f"pool/a_1{'.orig-' * 1_000_000}").kind is Kind.SIGNED
+
+
 @pytest.mark.parametrize("path", ["pool/tool_1.0_amd64.deb;x=1", "pool/tool_1.0_amd64.deb%3bx", "pool;x/a_1_all.deb"])
 def test_what_some_servers_cut_off_is_no_second_name_of_a_package(path: str) -> None:
     with pytest.raises(BadRequest, match="semicolon"):

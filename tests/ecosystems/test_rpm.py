@@ -150,6 +150,7 @@ def test_what_is_named_is_where_clients_ask_for_it(href: str) -> None:
         ("../../../y.rpm", ""),
         ("a/%2e%2e/y.rpm", ""),
         ("a\\b.rpm", ""),
+        pytest.param("%41" * 300_000 + "%", f"40/os/{'%2541' * 300_000}%25", id="too long to try all meanings"),
     ],
 )
 def test_names_of_places_have_one_spelling(href: str, expected: str) -> None:

@@ -15,6 +15,7 @@ _INDEX = re.compile(
 )
 _LISTING = re.compile(r"(?:Packages|Sources)(?:\.(?:gz|xz|bz2|lzma|lz4|zst))?\Z")
 _PACKAGE = re.compile(r"(?P<name>[^_/]+)_(?P<version>[^_/]+)_(?P<arch>[^_./]+)\.(?:deb|udeb|ddeb)\Z")
+_LONGEST_NAME = 255
 _PACKED = re.compile(r"(?P<stem>.+)\.(?:deb|udeb|ddeb)\Z", re.IGNORECASE)
 _SOURCE = re.compile(
     r"(?P<name>[^_/]+)_(?P<version>[^_/]+?)(?:\.orig(?:-[^/_]+)?|\.debian)?"
@@ -37,7 +38,8 @@ def read_file_name(name: str) -> File | None:
     found = _PACKAGE.match(name)
     if found:
         return File(name=found["name"], version=found["version"], arch=found["arch"])
-    found = _SOURCE.match(name)
+    # Longer names cannot be looked at quickly, and no disk has them.
+    found = _SOURCE.match(name) if len(name) <= _LONGEST_NAME else None
     if found:
         return File(name=found["name"], version=found["version"], arch="source")
     found = _PACKED.match(name)

@@ -20,8 +20,10 @@ _RPM = "{http://linux.duke.edu/metadata/rpm}"
 _LOCATION = re.compile(rb"""<(?:[^\s<>/"'=:]+:)?location\b((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)""")
 _PLACE = re.compile(r"""(?:xml:base|href)\s*=\s*(?:"([^"]*)|'([^']*))""")
 # What could say the same in other words: entities, attributes that are there by default, letters of other codes.
-_DISGUISED = re.compile(rb"""<!DOCTYPE|<!ENTITY|\0|<\?xml\b[^>]*?\bencoding\s*=\s*["'](?!(?i:utf-8|us-ascii)["'])""")
+_DISGUISED = re.compile(rb"<!DOCTYPE|<!ENTITY|\0")
+_OTHER_CODE = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\b[^>]*?\bencoding\s*=\s*["'](?!(?i:utf-8|us-ascii)["'])""")
 _PIECE_BYTES = 1 << 20
+_START_BYTES = 1 << 10
 _LONGEST_TAG = 64 << 10
 _COMPARISONS = {"EQ": "=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
 
@@ -83,10 +85,11 @@ def read_deltas(document: Document) -> Iterator[Package]:
 def check_places(document: Document) -> None:
     """Raises UnreadableIndex where packages are named at other addresses than below the repository, and for what cannot
     be decompressed. Quick: a big distribution's metadata is looked through, and not parsed."""
-    source, held = PlainText(document), b""
+    source, held, start = PlainText(document), b"", b""
     while piece := source.read(_PIECE_BYTES):
         held += piece
-        if _DISGUISED.search(held):
+        start += piece[: _START_BYTES - len(start)]
+        if _DISGUISED.search(held) or _OTHER_CODE.match(start):
             raise UnreadableIndex(f"{document.place}: has a document type, or is in another code than UTF-8")
         for found in _LOCATION.finditer(held):
             _check_place(found[1], document)

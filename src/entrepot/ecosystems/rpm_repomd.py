@@ -14,7 +14,7 @@ from entrepot.model.release import Document
 FOLDER = "repodata"
 ROOT = "repomd.xml"
 _NUMBER = re.compile(r"[0-9]{1,15}\Z", re.ASCII)
-_ESCAPED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*%[0-9A-Fa-f]{2}(?:[^%]|%[0-9A-Fa-f]{2})*")
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LARGEST_BYTES = 16 << 20
 _MOST_NAMED = 10_000
 """Roots name a few dozen files."""
@@ -109,7 +109,8 @@ def _segment(raw: str) -> str:
         return encode_segment(decode_segment(raw))
     except BadRequest:
         # What is escaped, and not served all the same, is not meant as it is written either.
-        return encode_segment(raw) if is_segment(raw) and not _ESCAPED.fullmatch(raw) else ""
+        escaped = "%" in raw and not _BROKEN.search(raw)
+        return encode_segment(raw) if is_segment(raw) and not escaped else ""
 
 
 def foreign_base(location: etree._Element) -> str:
