@@ -664,6 +664,25 @@ def without_collector() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("without_collector")
+async def test_what_could_not_be_stored_is_closed_when_nobody_reads_it_any_more(works: Works) -> None:
+    """Until then a file that was deleted takes room on the disk that was full."""
+    growing = works.blobs.create()
+    growing.append(b"served")
+    before = open_files()
+    flight = Flight("a", window_limit=0, join_seconds=0.0)
+    flight.begin(Head(headers=Headers(), url="", total=6), growing.reader())
+    flight.finish(6)
+    with flight.reader() as reader:
+        flight.store_failed(StoreFailure("no space left on device"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert await reader.read(100, asyncio.to_thread) == b"served"
+        assert open_files() > before
+    assert open_files() == before
+    growing.discard()
+
+
+@pytest.mark.usefixtures("without_collector")
 async def test_no_outcome_leaves_a_file_open(works: Works) -> None:
     works.fetcher.on("pkg/", page(listing(a=BIG, b=b"small")))
     works.fetcher.on("pkg/a", page(BIG))

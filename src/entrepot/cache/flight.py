@@ -17,7 +17,7 @@ InThread = Callable[[Callable[[int, int], bytes], int, int], Awaitable[bytes]]
 
 
 JOIN_SECONDS = 5.0
-"""How long a download whose disk failed waits for its first reader: an answer is on its way to it."""
+"""How long a download whose disk failed waits for a reader: an answer may be on its way to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +54,11 @@ class FlightTrace:
 class Flight:
     """The growing body: a file and, should the disk fail, a window in memory behind it."""
 
-    def __init__(self, subject: str, *, window_limit: int, streamed: bool = True) -> None:
-        """`window_limit` in bytes; `streamed`: readers read while it grows (and not only when it is whole)."""
+    def __init__(
+        self, subject: str, *, window_limit: int, streamed: bool = True, join_seconds: float = JOIN_SECONDS
+    ) -> None:
+        """`window_limit` in bytes; `streamed`: readers read while it grows (and not only when it is whole);
+        `join_seconds`: how long an answer may take to begin reading."""
         self.subject, self.streamed = subject, streamed
         loop = asyncio.get_running_loop()
         self.head: asyncio.Future[Head | Settled] = loop.create_future()
@@ -77,6 +80,7 @@ class Flight:
         self._changed = asyncio.Event()
         self._file: OpenBlob | None = None
         self._window = _Window(window_limit)
+        self._join_seconds, self._is_left = join_seconds, False
         for future in (self.head, self.stored):
             future.add_done_callback(_seen)
 
@@ -122,12 +126,17 @@ class Flight:
         for future in (self.head, self.stored):
             if not future.done():
                 future.set_exception(error)
-        self._close_failed()
+        self._close_useless()
         self._wake()
 
     def store_failed(self, error: StoreFailure) -> None:
         if not self.stored.done():
             self.stored.set_exception(error)
+        asyncio.get_running_loop().call_later(self._join_seconds, self._no_more_join)
+
+    def _no_more_join(self) -> None:
+        self._is_left = self.whole
+        self._close_useless()
 
     def spill_from(self, offset: int) -> None:
         """From here on the disk takes nothing: bytes are kept in the window until every reader had them."""
@@ -153,7 +162,7 @@ class Flight:
     async def _makes_room(self) -> bool:
         """Wait for a reader to take something; False when there is none, and none comes."""
         try:
-            await asyncio.wait_for(self._window.room(), None if self.readers else JOIN_SECONDS)
+            await asyncio.wait_for(self._window.room(), None if self.readers else self._join_seconds)
         except TimeoutError:
             return self.readers > 0
         return True
@@ -208,11 +217,12 @@ class Flight:
         self.readers -= 1
         self._window.positions.pop(id(reader), None)
         self._window.trim()
-        self._close_failed()
+        self._close_useless()
 
-    def _close_failed(self) -> None:
-        # A failed flight and its error hold each other by the traceback: its file must not wait for the collector.
-        if self.error is not None and self.readers == 0 and self._file is not None:
+    def _close_useless(self) -> None:
+        # A flight and the error that it failed with, or was not stored for, hold each other by the traceback: its file
+        # must not wait for the collector. Deleted, it would still take room on the disk that was full.
+        if (self.error is not None or self._is_left) and self.readers == 0 and self._file is not None:
             self._file.close()
             self._file = None
 
