@@ -314,6 +314,19 @@ def test_a_login_page_makes_nobody_the_owner(tmp_path: Path, method: str, first:
             assert [served.get(f"/maven/{path}").status for path in paths] == [200, 200, 200]
 
 
+@pytest.mark.parametrize(
+    "target", ["pkg:maven/acme/kit", "pkg:maven/acme/kit@1.0", "maven/acme/kit/1.0/kit-1.0.jar", "maven/acme:kit"]
+)
+def test_what_is_forgotten_is_what_was_named(yard: Yard, target: str) -> None:
+    """Paths of other groups hold the path of this one."""
+    paths = [f"{group}acme/kit/1.0/kit-1.0.jar" for group in ("", "org/", "com/org/")]
+    for path in paths:
+        yard.registry.files[f"/{path}"] = ("application/java-archive", b"jar")
+        assert yard.get(path).status == 200
+
+    assert yard.served.entrepot("forget", target).strip() == f"forgot maven/{paths[0]}"
+
+
 # --- Gradle -----------------------------------------------------------------------------------------------------------
 
 BUILD = """

@@ -82,15 +82,14 @@ class Operations:
         the target names one, and then the owner stays. Whoever owns the package next is asked at once."""
         forgotten = []
         for one in find_targets(target, self._repositories):
-            if not isinstance(one, PackageTarget):
-                forgotten += await self._forget(one.repository, one.path.strip("/"))
-                await self._expire_indexes(PackageTarget(one.repository, one.path.strip("/"), ""))
-            elif one.version:
-                for key in await asyncio.to_thread(self._files_of, one):
-                    forgotten += await self._forget(one.repository, key)
-            else:
-                forgotten += await self._forget(one.repository, one.package)
-                await self._expire_indexes(one)
+            package = one if isinstance(one, PackageTarget) else PackageTarget(one.repository, one.path.strip("/"), "")
+            if not package.package:
+                raise BadRequest("name a package: REPOSITORY/PACKAGE, or a package URL")
+            keys = await asyncio.to_thread(self._remembered_of, one, package)
+            await self._kit.catalog.forget(one.repository.name, "" if package.version else package.package, keys)
+            forgotten += [f"{one.repository.name}/{key}" for key in keys]
+            if not package.version:
+                await self._expire_indexes(package)
         self._changed(target)
         return forgotten
 
@@ -101,13 +100,14 @@ class Operations:
             if entry.gone_at is not None or not target.covers_file(entry.key):
                 await self._kit.catalog.put_entry(replace(entry, expired=True))
 
-    async def _forget(self, repository: Repository, package: str) -> list[str]:
-        if not package:
-            raise BadRequest("name a package: REPOSITORY/PACKAGE, or a package URL")
-        spelled = repository.ecosystem.spelled(package)
-        keys = await asyncio.to_thread(self._kit.catalog.remembered_keys, repository.name, spelled)
-        await self._kit.catalog.forget(repository.name, package, keys)
-        return [f"{repository.name}/{key}" for key in keys]
+    def _remembered_of(self, target: Target, package: PackageTarget) -> list[str]:
+        """The files of the package and, where a path is what was named, those at it and below it."""
+        keys = self._files_of(package)
+        if isinstance(target, PackageTarget):
+            return keys
+        place = f"{package.package}/"
+        known = self._kit.catalog.remembered_keys(target.repository.name, package.package)
+        return list(dict.fromkeys([*keys, *(key for key in known if f"{key}/".startswith(place))]))
 
     async def accept(self, target: str, sha256: str) -> Acceptance:
         """From now on the name stands for other bytes; what is stored under it is fetched again. Without a digest
