@@ -317,6 +317,16 @@ async def test_they_are_fetched_also_where_the_index_tells_another_digest(house:
     assert len(house.asked(pool)) == 2
 
 
+async def test_a_list_that_no_root_names_any_more_does_not_spoil_what_the_current_one_names(house: House) -> None:
+    house.by_hash = True
+    await house.has_read(1)
+    old = packages(1).replace(sha256(deb(1)).encode(), sha256(b"before it was built again").encode())
+    house.works.fetcher.on(house.named(INDEX, old), page(old))
+    house.works.clock.advance(60.0)
+    assert await house.get(house.named(INDEX, old)) == old
+    assert await house.get(POOL.format(1)) == deb(1)
+
+
 async def test_another_repository_of_the_same_upstream_has_no_say_in_what_is_not_its_own(house: House) -> None:
     house.archive = replace(house.archive, name="rpm", ecosystem=Rpm())
     common = 'xmlns="http://linux.duke.edu/metadata/common"'

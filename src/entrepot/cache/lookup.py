@@ -85,9 +85,12 @@ class Lookup:
             file.close()
 
     def _near(self, repository: Repository, key: str) -> list[Listed]:
-        return sorted(
-            self._of(repository), key=lambda listed: (listed.aside_at is not None, -_shared_folders(listed.key, key))
-        )
+        """Of those as near, first what a root names: anybody may ask for a list that is not current any more."""
+
+        def rank(listed: Listed) -> tuple[bool, int, bool]:
+            return listed.aside_at is not None, -_shared_folders(listed.key, key), not listed.root
+
+        return sorted(self._of(repository), key=rank)
 
     def _of(self, repository: Repository) -> list[Listed]:
         try:
