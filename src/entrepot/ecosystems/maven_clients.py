@@ -35,7 +35,7 @@ def through = { repositories ->
         }
     }
 }
-// Where settings.gradle itself takes plugins from is asked before it is evaluated; Gradle 6 and later tell of that moment.
+// Where settings.gradle itself takes plugins from is asked before it is evaluated; Gradle 6 and later tell of that.
 if (gradle.respondsTo('beforeSettings')) {
     gradle.beforeSettings { settings ->
         through(settings.buildscript.repositories)
