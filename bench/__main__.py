@@ -40,6 +40,9 @@ CAMPAIGNS = (
     "many_rules",
     "tree",
     "mirror_many",
+    "image",
+    "apt_generations",
+    "dnf_generations",
 )
 BY_DEFAULT = (*MEASURES, "catalog_size", "many_rules")
 

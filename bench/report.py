@@ -13,6 +13,7 @@ ORDER = (
     *("live", "as_of", "herd", "resets", "crash", "upstream", "local", "slow"),
     *("warm-pypi", "warm-npm", "warm-golang", "cold", "packument", "catalog_size", "startup"),
     *("mirror", "mirror_live", "mirror_many", "bill", "tree"),
+    *("apt_generations", "dnf_generations", "image"),
 )
 _SECTION = re.compile(r"<!-- begin (?P<name>\S+) -->\n.*?<!-- end (?P=name) -->\n", re.DOTALL)
 _HEAD = """# Evidence

@@ -174,7 +174,7 @@ def test_what_no_index_names_is_refused_where_the_configuration_says_so(opened: 
 def test_nobody_gets_files_of_two_generations(tmp_path: Path, by_hash: bool) -> None:
     outcome = rehearse(tmp_path, clients=4, generations=5, by_hash=by_hash, workers=2, pause=0.2)
     assert (outcome.mixed, dict(outcome.failed)) == (0, {}), str(outcome)
-    assert len(outcome.versions) > 1
+    assert len(outcome.editions) > 1
 
 
 def test_apt_may_use_us_as_its_proxy(opened: Opener) -> None:
