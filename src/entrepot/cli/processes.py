@@ -62,6 +62,9 @@ def serve_in_processes(blueprint: Blueprint) -> None:
     parent = os.getpid()
 
     def make(*_: object) -> App:
+        # What the parent does about the signal is inherited, and does nothing here; until the worker has its own way to
+        # end, it ends at once.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _die_with(parent)
         sys.setswitchinterval(HAND_OVER_SECONDS)
         return Workshop(blueprint).make_app()
