@@ -103,3 +103,22 @@ def test_a_folder_of_a_frozen_session_lists_what_is_in_it(served: Served, origin
     frozen, plain = (json.loads(served.get(f"{prefix}/files/tools/", accept).body) for prefix in (f"/~{SESSION}", ""))
     assert [one["name"] for one in frozen] == ["1.bin"]
     assert len(plain) == len(BODIES)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("rules = [", "rules = [{ path = '/tools/1[.]bin', mode = 'deny' }, "),
+        ("listings = true\n", "listings = true\n[repositories.files.cooldown]\ndefault = '10d'\n"),
+    ],
+    ids=["rule", "cooldown"],
+)
+def test_a_frozen_session_is_no_way_round_what_was_forbidden_later(served: Served, change: tuple[str, str]) -> None:
+    call(served, "open-session")
+    fetch_all(served)
+    call(served, "freeze-session")
+    served.stop()
+    served.reconfigure(lambda text: text.replace(*change))
+    served.start()
+    refused = served.get(f"/~{SESSION}/files/tools/1.bin")
+    assert (refused.status, b"not part of session" in refused.body) == (403, False)
