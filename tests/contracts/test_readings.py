@@ -29,11 +29,17 @@ def test_nothing_is_found_of_who_was_not_noted(readings: Readings) -> None:
 
 
 def test_each_of_many_readers_has_its_own(readings: Readings) -> None:
-    for number in range(200):
-        readings.note(f"reader {number}", number, 100.0)
-    found = [readings.find(f"reader {number}", 0.0) for number in range(200)]
-    assert all(one is None or one == (number, 100.0) for number, one in enumerate(found))
-    assert sum(one is not None for one in found) > 180
+    for number in range(5000):
+        readings.note(f"reader {number}", number, 100.0 + number)
+    found = [readings.find(f"reader {number}", 0.0) for number in range(5000)]
+    assert found == [(number, 100.0 + number) for number in range(5000)]
+
+
+def test_readers_push_out_those_that_ended_first(tmp_path: Path) -> None:
+    readings = FileReadings(tmp_path / "r")
+    for number in range(100_000):
+        readings.note(f"reader {number}", number, float(number))
+    assert all(readings.find(f"reader {number}", 0.0) for number in range(95_000, 100_000))
 
 
 def test_in_memory_the_oldest_is_forgotten_first() -> None:

@@ -4,18 +4,23 @@ import hashlib
 import mmap
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from entrepot.errors import StoreFailure
 
-_SLOTS = 1 << 12
+_SLOTS = 1 << 15
 _SLOT = struct.Struct("<16sQd")  # who reads, generation, until
 _SEAL = struct.Struct("<Q")
 _STRIDE = _SLOT.size + _SEAL.size
+_WAYS = 8
+"""Slots in each of which a reader may stand."""
+_SET = _WAYS * _STRIDE
 
 
 class FileReadings:
-    """Two readers that fall on one slot push each other out: whoever is forgotten gets what is current."""
+    """Of more than eight readers that fall on one set of slots, the one that began first is forgotten, and gets what is
+    current."""
 
     def __init__(self, path: Path) -> None:
         """Raises StoreFailure where the disk has no room for it."""
@@ -34,24 +39,33 @@ class FileReadings:
             os.close(descriptor)
 
     def note(self, reader: str, number: int, until: float) -> None:
-        name, at = _place_of(reader)
+        name, start = _place_of(reader)
+        known = list(self._slots(start))
+        own = (at for at, noted, _, _ in known if noted == name)
+        at = next(own, None)
+        if at is None:
+            at = min(known, key=lambda slot: slot[3])[0]
         body = _SLOT.pack(name, number, until)
         self._map[at : at + _STRIDE] = body + _seal_of(body)
 
     def find(self, reader: str, now: float) -> tuple[int, float] | None:
-        name, at = _place_of(reader)
-        slot = self._map[at : at + _STRIDE]
-        body = slot[: _SLOT.size]
-        # Another process may be writing it at this moment.
-        if slot[_SLOT.size :] != _seal_of(body):
-            return None
-        noted, number, until = _SLOT.unpack(body)
-        return (number, until) if noted == name and now < until else None
+        name, start = _place_of(reader)
+        for _, noted, number, until in self._slots(start):
+            if noted == name:
+                return (number, until) if now < until else None
+        return None
+
+    def _slots(self, start: int) -> Iterator[tuple[int, bytes, int, float]]:
+        """Of a set: where each is, and what it says. One that another process is writing at this moment says nothing."""
+        found = self._map[start : start + _SET]
+        for at in range(0, _SET, _STRIDE):
+            body, seal = found[at : at + _SLOT.size], found[at + _SLOT.size : at + _STRIDE]
+            yield (start + at, *(_SLOT.unpack(body) if seal == _seal_of(body) else (b"", 0, 0.0)))
 
 
 def _place_of(reader: str) -> tuple[bytes, int]:
     digest = hashlib.blake2b(reader.encode(), digest_size=20).digest()
-    return digest[:16], int.from_bytes(digest[16:]) % _SLOTS * _STRIDE
+    return digest[:16], int.from_bytes(digest[16:]) % (_SLOTS // _WAYS) * _SET
 
 
 def _seal_of(body: bytes) -> bytes:
