@@ -56,7 +56,7 @@ class FileReadings:
         return None
 
     def _slots(self, start: int) -> Iterator[tuple[int, bytes, int, float]]:
-        """Of a set: where each is, and what it says. One that another process is writing at this moment says nothing."""
+        """Of a set: where each is, and what it says; nothing where another process is writing at this moment."""
         found = self._map[start : start + _SET]
         for at in range(0, _SET, _STRIDE):
             body, seal = found[at : at + _SLOT.size], found[at + _SLOT.size : at + _STRIDE]
