@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from bench.machine import ROOT, Missing
+from bench.machine import ROOT, Missing, load_average
 from bench.tables import Table
 
 _SECTION = re.compile(r"^### (?P<title>.+)\n\n(?P<lines>(?:\|.*\n)+)", re.MULTILINE)
@@ -13,13 +13,14 @@ _SECTION = re.compile(r"^### (?P<title>.+)\n\n(?P<lines>(?:\|.*\n)+)", re.MULTIL
 
 def record(name: str, command: Sequence[str], shown: str) -> list[Table]:
     """Run it, show what it prints, and keep its tables; `shown` is the command to make them again. Raises Missing."""
-    lines = []
+    lines, load = [], load_average()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)
             lines.append(line)
-    tables = [_table_of(name, number, found, shown) for number, found in enumerate(_SECTION.finditer("".join(lines)))]
+    sections = enumerate(_SECTION.finditer("".join(lines)))
+    tables = [_table_of(name, number, found, shown, load) for number, found in sections]
     if not tables:
         raise Missing(f"{shown} printed no table (exit code {process.returncode})")
     return tables
@@ -29,12 +30,17 @@ def campaign(name: str) -> list[Table]:
     return record(name, [sys.executable, "-m", "tests.campaign", name], f"make campaign ARGS={name}")
 
 
-def _table_of(name: str, number: int, found: re.Match[str], shown: str) -> Table:
+def _table_of(name: str, number: int, found: re.Match[str], shown: str, load: float) -> Table:
     cells = [
         [cell.strip().replace("\x00", "\\|") for cell in line.replace("\\|", "\x00").strip("| ").split("|")]
         for line in found["lines"].splitlines()
     ]
     columns, _, *rows = cells
     return Table(
-        name=f"{name}-{number}" if number else name, title=found["title"], command=shown, columns=columns, rows=rows
+        name=f"{name}-{number}" if number else name,
+        title=found["title"],
+        command=shown,
+        columns=columns,
+        rows=rows,
+        load=load,
     )

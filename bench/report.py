@@ -52,7 +52,8 @@ def _section(table: Table) -> str:
         lines += [f"![{table.title}]({_drawn(table).relative_to(PAGE.parent)})", ""]
     lines += [table.markdown(), ""]
     lines += [*(f"- {note}" for note in table.notes), *([""] if table.notes else [])]
-    lines += [f"{table.when}, {table.machine}; load average {table.load:.1f} before.", ""]
+    load = f"; load average {table.load:.1f} before" if table.load else ""
+    lines += [f"{table.when}, {table.machine}{load}.", ""]
     return "\n".join([*lines, f"<!-- end {table.name} -->\n"])
 
 
