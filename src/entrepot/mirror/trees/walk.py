@@ -116,8 +116,10 @@ class Walk:
         listed_at = self.grove.clock.now()
         try:
             brought = await self._patiently(lambda: self.grove.directories.bring(self._asked, place.key))
-            self._check_place(place, brought.folder, brought.url)
-            await self._take(place, brought.folder, listed_at)
+            # Whoever is served meanwhile must not wait for the looks of thousands of names.
+            looks = await asyncio.to_thread(hash, brought.folder.members)
+            self._check_place(place, brought.folder, brought.url, looks)
+            await self._take(place, brought.folder, looks, listed_at)
             state = ItemState.DONE if brought.fetched else ItemState.HELD
             self.report(Walked(key=listing_of(place.key).stored_key, state=state, size_bytes=brought.size_bytes))
         except EntrepotError as error:
@@ -125,13 +127,12 @@ class Walk:
                 raise
             await self._without_listing(place, error)
 
-    def _check_place(self, place: _Place, folder: Folder, url: str) -> None:
+    def _check_place(self, place: _Place, folder: Folder, url: str, looks: int) -> None:
         """Raises UnreadableIndex where following it would lead round in circles, or on for ever."""
         subject = f"{self.repository.name}/{place.key}"
         if url in self._seen_at:
             raise UnreadableIndex(f"{subject}: leads to a folder that was read already: {url}")
         self._seen_at.add(url)
-        looks = hash(folder.members)
         if any(member.is_folder for member in folder.members) and place.above.count(looks) >= ALIKE - 1:
             raise UnreadableIndex(
                 f"{subject}: looks as {ALIKE - 1} folders that it lies in; it seems to contain itself"
@@ -141,7 +142,7 @@ class Walk:
             self._stack.clear()
             raise UnreadableIndex(f"{subject}: the walk found more than {self.tree.max_entries} names (max_entries)")
 
-    async def _take(self, place: _Place, folder: Folder, listed_at: datetime) -> None:
+    async def _take(self, place: _Place, folder: Folder, looks: int, listed_at: datetime) -> None:
         book, name = self.grove.book, self.repository.name
         known = await asyncio.to_thread(book.listed_in, name, place.key)
         if not folder.members and self.tree.purge != "always" and any(not one.purged_at for one in known.values()):
@@ -151,15 +152,12 @@ class Walk:
             await book.protect(name, self.number, place.key)
         self.counts.folders += 1
         self._note_hostile(place, folder)
-        rows = {member.segment: _row_of(place.key, member) for member in folder.members}
-        await book.put(name, self.number, list(rows.values()))
-        for member in folder.members:
-            if member.is_folder:
-                self._follow(place, folder, _with_past(rows[member.segment], known))
-        for member in folder.members:
-            if not member.is_folder:
-                row, former = _with_past(rows[member.segment], known), known.get(f"{member.segment}/")
-                self._stack.push(_File(row=row, listed_at=listed_at, was_folder=former))
+        told = await asyncio.to_thread(_told, place.key, folder, known, listed_at)
+        await book.put(name, self.number, told.rows)
+        for row in told.folders:
+            self._follow(place, looks, row)
+        for file in told.files:
+            self._stack.push(file)
         for segment in folder.unseen:
             for row in filter(None, (known.get(segment), known.get(f"{segment}/"))):
                 unseen = UnreadableIndex(f"{name}/{row.key}: upstream lists it and cannot look at it now")
@@ -172,13 +170,13 @@ class Walk:
             told = ", ".join(folder.hostile[:3])
             self._problem(f"{self.repository.name}/{place.key}: names that could lead elsewhere were ignored: {told}")
 
-    def _follow(self, place: _Place, folder: Folder, row: Listed) -> None:
+    def _follow(self, place: _Place, looks: int, row: Listed) -> None:
         if row.key in self._nested:
             return  # It is walked under its own settings.
         if row.key.count("/") - self.tree.path.count("/") > self.tree.max_depth:
             self._fail(row.key, UnreadableIndex(f"{self.repository.name}/{row.key}: lies deeper than max_depth"))
             return
-        self._stack.push(_Place(key=row.key, row=row, above=(*place.above, hash(folder.members))))
+        self._stack.push(_Place(key=row.key, row=row, above=(*place.above, looks)))
 
     async def _without_listing(self, place: _Place, error: EntrepotError) -> None:
         book, name, rules = self.grove.book, self.repository.name, self.repository.rules
@@ -317,6 +315,28 @@ class Walk:
     def _problem(self, text: str) -> None:
         if len(self.problems) < BATCH:
             self.problems.append(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What a listing says: of all, and of folders and files with what was known of them before."""
+
+    rows: list[Listed]
+    folders: list[Listed]
+    files: list[_File]
+
+
+def _told(key: str, folder: Folder, known: Mapping[str, Listed], listed_at: datetime) -> _Told:
+    told = _Told(rows=[], folders=[], files=[])
+    for member in folder.members:
+        row = _row_of(key, member)
+        told.rows.append(row)
+        if member.is_folder:
+            told.folders.append(_with_past(row, known))
+        else:
+            former = known.get(f"{member.segment}/")
+            told.files.append(_File(row=_with_past(row, known), listed_at=listed_at, was_folder=former))
+    return told
 
 
 def _row_of(folder: str, member: Member) -> Listed:
