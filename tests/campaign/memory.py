@@ -10,18 +10,23 @@ FIELDS = ("Pss", "Rss")
 
 
 @dataclass(slots=True)
-class Peak:
-    """Highest sums over all processes, in MiB. PSS shares a page among those that map it; RSS counts it for each."""
+class Memory:
+    """In MiB, of all processes together: PSS shares a page among those that map it, RSS counts it for each."""
 
     pss: float = 0.0
     rss: float = 0.0
+    largest: float = 0.0
+    """RSS of the one that has most."""
+
+    def most(self, other: "Memory") -> "Memory":
+        return Memory(max(self.pss, other.pss), max(self.rss, other.rss), max(self.largest, other.largest))
 
 
 class MemoryWatch:
     """A context manager: samples until it is left."""
 
     def __init__(self, pids: Callable[[], Iterable[int]], every: float = 0.25) -> None:
-        self.peak = Peak()
+        self.peak = Memory()
         self._pids, self._every = pids, every
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory-watch")
@@ -41,22 +46,22 @@ class MemoryWatch:
             self._sample()
 
     def _sample(self) -> None:
-        pss, rss = memory_of(self._pids())
-        self.peak.pss, self.peak.rss = max(self.peak.pss, pss), max(self.peak.rss, rss)
+        self.peak = self.peak.most(memory_of(self._pids()))
 
 
-def memory_of(pids: Iterable[int]) -> tuple[float, float]:
-    """PSS and RSS of these processes together, in MiB."""
-    sums = dict.fromkeys(FIELDS, 0)
+def memory_of(pids: Iterable[int]) -> Memory:
+    """Of processes of which at least one must be alive."""
+    memory = Memory()
     for pid in pids:
         try:
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
         except OSError:
             continue  # It ended meanwhile.
-        for line in text.splitlines():
-            name, _, rest = line.partition(":")
-            if name in sums:
-                sums[name] += int(rest.split()[0])
-    if not any(sums.values()):
+        fields = (line.partition(":") for line in text.splitlines())
+        sizes = {name: int(rest.split()[0]) / 1024 for name, _, rest in fields if name in FIELDS}
+        memory.pss += sizes["Pss"]
+        memory.rss += sizes["Rss"]
+        memory.largest = max(memory.largest, sizes["Rss"])
+    if not memory.rss:
         raise RuntimeError("none of these processes is alive")
-    return sums["Pss"] / 1024, sums["Rss"] / 1024
+    return memory
