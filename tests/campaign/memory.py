@@ -59,9 +59,9 @@ def memory_of(pids: Iterable[int]) -> Memory:
             continue  # It ended meanwhile.
         fields = (line.partition(":") for line in text.splitlines())
         sizes = {name: int(rest.split()[0]) / 1024 for name, _, rest in fields if name in FIELDS}
-        memory.pss += sizes["Pss"]
-        memory.rss += sizes["Rss"]
-        memory.largest = max(memory.largest, sizes["Rss"])
+        memory.pss += sizes.get("Pss", 0.0)
+        memory.rss += sizes.get("Rss", 0.0)
+        memory.largest = max(memory.largest, sizes.get("Rss", 0.0))
     if not memory.rss:
         raise RuntimeError("none of these processes is alive")
     return memory
