@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.campaign.addresses import Addresses
 from tests.campaign.generations import WORKERS, Outcome, Round, publish_beside, show
 from tests.clients.fixture_rpm import Tree
 from tests.clients.registry import Registry
@@ -23,8 +25,9 @@ freshness = {{ mutable_ttl = "0s" }}
 stale = {{ while_revalidate = "0s" }}
 """
 TIMEOUT_SECONDS = 600.0
-WAYS: dict[str, tuple[str, ...]] = {"hashed names": (), "plain names": ("--simple-md-filenames",)}
-"""With the options of createrepo_c."""
+HASHED, PLAIN = "hashed names, all behind one address", "plain names, an address each"
+PLAIN_AT_ONE = "plain names, all behind one address"
+"""dnf fetches metadata over several connections: which of them is whose, nobody can tell then."""
 _MIXED = re.compile(r"[Cc]hecksum|signature|doesn't match|not match")
 _COMPLAINT = re.compile(r"^(?:Error|  - |Errors).*", re.MULTILINE)
 
@@ -68,10 +71,9 @@ class Machine:
         return Round(editions=[path.name for path in found])
 
 
-def rehearse(
-    directory: Path, *, clients: int, generations: int, options: tuple[str, ...], workers: int = 1, pause: float = 0.5
-) -> Outcome:
-    """`options` are createrepo_c's; `pause` in seconds between two generations."""
+def rehearse(directory: Path, way: str, *, clients: int, generations: int, pause: float = 0.5) -> Outcome:
+    """`pause` in seconds between two generations."""
+    options = () if way == HASHED else ("--simple-md-filenames",)
     tree, numbers = Tree(directory / "tree", options=options), iter(range(generations))
     with Registry(decoded=True) as registry:
 
@@ -82,16 +84,30 @@ def rehearse(
             registry.files = tree.files
 
         publish()
-        with Served(directory / "server", CONFIG.format(url=registry.url), workers=workers) as served:
-            url = f"http://127.0.0.1:{served.address[1]}/rpm{tree.prefix}"
-            machines = [Machine(directory=directory / f"machine{number}", url=url) for number in range(clients)]
+        config = CONFIG.format(url=registry.url)
+        with Served(directory / "server", config, workers=WORKERS) as served, _ports(served, clients, way) as ports:
+            machines = [
+                Machine(directory=directory / f"machine{number}", url=f"http://127.0.0.1:{port}/rpm{tree.prefix}")
+                for number, port in enumerate(ports)
+            ]
             return publish_beside(machines, publish, generations=generations, pause=pause)
 
 
+@contextmanager
+def _ports(served: Served, clients: int, way: str) -> Iterator[list[int]]:
+    """Where each client asks."""
+    port = served.address[1]
+    if way != PLAIN:
+        yield [port] * clients
+        return
+    with Addresses(port, clients) as addresses:
+        yield addresses.ports
+
+
 def main(arguments: Sequence[str] = ()) -> int:
-    return show("dnf", list(WAYS), _rehearse, arguments)
+    return show("dnf", (HASHED, PLAIN, PLAIN_AT_ONE), _rehearse, arguments)
 
 
 def _rehearse(way: str, clients: int, generations: int) -> Outcome:
     with tempfile.TemporaryDirectory() as place:
-        return rehearse(Path(place), clients=clients, generations=generations, options=WAYS[way], workers=WORKERS)
+        return rehearse(Path(place), way, clients=clients, generations=generations)
