@@ -1,7 +1,9 @@
 """Every Listings keeps the contract."""
 
 import hashlib
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +18,18 @@ from tests.fakes import NOON, FakeClock
 pytestmark = pytest.mark.anyio
 
 HOUR = timedelta(hours=1)
+BEFORE_0011 = f"""
+DROP TABLE listings;
+CREATE TABLE listings (
+    repository TEXT NOT NULL, sha256 BLOB NOT NULL, "key" TEXT NOT NULL, root TEXT NOT NULL, url TEXT NOT NULL,
+    base TEXT NOT NULL, content_type TEXT NOT NULL, had_at BIGINT NOT NULL, aside_at BIGINT,
+    PRIMARY KEY (repository, sha256)
+) WITHOUT ROWID;
+INSERT INTO listings VALUES
+    ('deb', x'{hashlib.sha256(b"one").hexdigest()}', 'Packages', '', 'http://deb.example/Packages', '', '', 0, NULL);
+UPDATE alembic_version SET version_num = '0010';
+"""
+"""What a catalog of revision 0010 has."""
 ROOT = "dists/stable/InRelease"
 
 
@@ -105,3 +119,17 @@ async def test_what_was_set_aside_long_ago_is_deleted(listings: Listings) -> Non
     await listings.name("deb", ROOT, set(), NOON)
     await listings.delete_aside(NOON + HOUR, {})
     assert told(listings) == []
+
+
+async def test_a_catalog_of_before_keeps_its_listings_and_takes_the_same_bytes_in_two_places(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    await SqliteCatalog.open(path, FakeClock()).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(BEFORE_0011)
+    catalog = SqliteCatalog.open(path, FakeClock())
+    listings = SqliteListings(catalog)
+    assert [one.key for one in listings.of("deb")] == ["Packages"]
+    await listings.put(listed("one", key="Packages"))
+    await listings.put(listed("one", key="other/Packages"))
+    assert sorted(one.key for one in listings.of("deb")) == ["Packages", "other/Packages"]
+    await catalog.close()

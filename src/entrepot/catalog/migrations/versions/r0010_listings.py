@@ -12,7 +12,7 @@ def upgrade() -> None:
         "listings",
         sa.Column("repository", sa.Text, primary_key=True),
         sa.Column("sha256", sa.LargeBinary, primary_key=True),
-        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, nullable=False),
         sa.Column("root", sa.Text, nullable=False),
         sa.Column("url", sa.Text, nullable=False),
         sa.Column("base", sa.Text, nullable=False),
