@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import OrderedDict
+from typing import BinaryIO
 
 from entrepot.cache.blobio import open_as_file
 from entrepot.cache.facts import guarded
 from entrepot.cache.repository import Repository
 from entrepot.cache.soundness import Soundness
-from entrepot.contracts.blobs import OpenBlob
 from entrepot.errors import BadContent
 from entrepot.model.digest import Digest, RunningHash
 from entrepot.model.entry import Entry
@@ -29,7 +29,8 @@ class Agreement:
             if blob is None:
                 return True
             try:
-                self._known[name] = await asyncio.to_thread(_has, repository, resource, blob, wanted)
+                file = open_as_file(blob, blob.size_bytes)
+                self._known[name] = await asyncio.to_thread(agrees, repository, resource, file, wanted)
             finally:
                 blob.close()
             while len(self._known) > MOST_REMEMBERED:
@@ -38,8 +39,8 @@ class Agreement:
         return self._known[name]
 
 
-def _has(repository: Repository, resource: Resource, blob: OpenBlob, wanted: Digest) -> bool:
-    file = open_as_file(blob, blob.size_bytes)
+def agrees(repository: Repository, resource: Resource, file: BinaryIO, wanted: Digest) -> bool:
+    """Whether a file has a digest, of its bytes or of what is in them. Reads all of it: call it in a thread."""
     if wanted.of_bytes:
         running = RunningHash([wanted.algorithm])
         while piece := file.read(1 << 20):

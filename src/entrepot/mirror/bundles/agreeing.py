@@ -2,20 +2,16 @@
 
 import asyncio
 from contextlib import closing
-from typing import BinaryIO
 
+from entrepot.cache.agreement import agrees
 from entrepot.cache.blobio import open_as_file
 from entrepot.cache.documents import Documents
-from entrepot.cache.facts import guarded
 from entrepot.cache.order import Kit
 from entrepot.cache.repository import Repository
-from entrepot.errors import BadContent
 from entrepot.mirror.bundles.records import EntryRecord
 from entrepot.mirror.bundles.staging import Staged
-from entrepot.model.digest import Digest, RunningHash
+from entrepot.model.digest import Digest
 from entrepot.model.resource import Kind, Resource
-
-CHUNK = 1 << 20
 
 
 class Agreement:
@@ -42,22 +38,10 @@ class Agreement:
         path = self._staged.blob_path(record.sha256)
         if path.exists():
             with path.open("rb") as file:
-                return _agrees(repository, resource, file, wanted)
+                return agrees(repository, resource, file, wanted)
         blob = self._kit.blobs.open(record.sha256)
         if blob is None:
             # It was checked only, and put nowhere: this is a rehearsal.
             return True
         with closing(blob), open_as_file(blob, blob.size_bytes) as file:
-            return _agrees(repository, resource, file, wanted)
-
-
-def _agrees(repository: Repository, resource: Resource, file: BinaryIO, wanted: Digest) -> bool:
-    if not wanted.of_bytes:
-        try:
-            return guarded(repository.ecosystem.check, resource.key, resource, file, wanted) in (None, wanted)
-        except BadContent:
-            return False
-    running = RunningHash([wanted.algorithm])
-    while chunk := file.read(CHUNK):
-        running.update(chunk)
-    return running.value(wanted.algorithm) == wanted
+            return agrees(repository, resource, file, wanted)
