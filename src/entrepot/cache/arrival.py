@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from io import BytesIO
 
-from entrepot.cache.blobio import open_as_file
+from entrepot.cache.blobio import Readable, Spilled, open_as_file
 from entrepot.cache.decoding import Decoder, decoder_of
 from entrepot.cache.facts import FileFact, guarded
 from entrepot.cache.fields import is_stray_page, kept_fields
@@ -46,8 +45,8 @@ class Arrival:
         self._blob: GrowingBlob | None = None
         self._file: OpenBlob | None = None
         self._failure: StoreFailure | None = None
-        self._in_memory: tuple[int, bytearray] = 0, bytearray()
-        """Of what is examined: how much the file has, and what the disk did not take."""
+        self._spilled: Spilled | None = None
+        """What is examined, where the disk took only some of it; the window bounds how much else there is."""
         self._hash = RunningHash()
         self._decoder: Decoder | None = None
         self._total: int | None = None
@@ -161,8 +160,8 @@ class Arrival:
         if self._failure is not None:
             self._hash.update(data)
             await self._flight.spill(data)
-            if self._order.resource.examined:
-                self._in_memory[1].extend(data)
+            if self._spilled is not None:
+                self._spilled.rest += data
         self._size += len(data)
         released = self._releasable()
         self._flight.advance(self._size, released)
@@ -178,7 +177,7 @@ class Arrival:
         read that memory: they are told, and fetch for themselves."""
         _log.warning("%s is served from memory: %s", self._order.subject, failure)
         self._failure = failure
-        self._in_memory = self._size, bytearray()
+        self._spilled = Spilled(self._file, self._size) if self._order.resource.examined else None
         self._flight.spill_from(self._size)
         self._claim.end(failure_note(failure))
 
@@ -273,12 +272,14 @@ class Arrival:
 
     async def _examine(self, reply: UpstreamReply) -> None:
         order, file = self._order, self._file if self._failure is None else None
-        if not (order.examine or order.resource.examined) or not (file or order.resource.examined):
+        looked_at = order.examine is not None or order.resource.examined
+        body: Readable | None = file if looked_at and file is not None else self._spilled
+        if body is None:
             return
         if order.entry is not None and order.entry.sha256 == self._hash.sha256:
             return
         document = Document(
-            body=open_as_file(file, self._size) if file else BytesIO(await asyncio.to_thread(self._read_back)),
+            body=open_as_file(body, self._size),
             content_type=reply.headers.get("content-type"),
             url=reply.url,
             key=order.resource.key,
@@ -290,11 +291,6 @@ class Arrival:
             await asyncio.to_thread(guarded, examine, order.subject, order.resource, document)
         else:
             await order.examine(_Sized(file, self._size, self._hash.sha256), document)
-
-    def _read_back(self) -> bytes:
-        size, rest = self._in_memory
-        first = self._file.read(0, size) if self._file is not None else b""
-        return first + rest
 
     async def commit(self) -> Blob:
         """Raises StoreFailure, also where the disk failed on the way."""
