@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-from entrepot.errors import EntrepotError, InternalError, MethodRefused, TokenNeeded, TooManyJobs
+from entrepot.errors import EntrepotError, InternalError, MethodRefused, TokenNeeded
 from entrepot.web.door import Door
 from entrepot.web.ledger import Ledger
 from entrepot.web.tokens import CHALLENGE
@@ -36,11 +36,10 @@ def own_address(door: Door, visit: Visit) -> str:
 
 
 def told_fields(error: EntrepotError) -> tuple[tuple[str, str], ...]:
-    """What HTTP wants to be told with a refusal (RFC 9110 §11.6.1, §10.2.1)."""
+    """What HTTP wants to be told with a refusal (RFC 9110 §10.2.1, §10.2.3, §11.6.1)."""
+    fields = [("retry-after", str(error.retry_after))] if error.retry_after is not None else []
     if isinstance(error, TokenNeeded):
-        return (CHALLENGE,)
+        fields.append(CHALLENGE)
     if isinstance(error, MethodRefused):
-        return (("allow", error.allowed),)
-    if isinstance(error, TooManyJobs):
-        return (("retry-after", str(error.retry_after)),)
-    return ()
+        fields.append(("allow", error.allowed))
+    return tuple(fields)

@@ -260,8 +260,6 @@ class Proxy:
         if ecosystem is not None and (address := telling_address(error, ecosystem, query, agent)):
             reply = replace(reply, status=302, headers=(*reply.headers, ("location", address)))
         extra = [("cache-control", "no-store"), ("cache-status", f"entrepot; detail={error.code}")]
-        if error.retry_after is not None:
-            extra.append(("retry-after", str(error.retry_after)))
         if isinstance(error, LoopDetected):
             # Who asked us (ourselves, at the far end of the loop) recognises it by this.
             extra.append(("via", self._own_via))
