@@ -115,21 +115,24 @@ class ControlSocket:
             return {"ok": True, "result": await verb(message.arguments, connection)}
         except EntrepotError as error:
             return {"ok": False, "code": error.code, "error": str(error)}
-        except (msgspec.DecodeError, KeyError, IndexError, TypeError) as error:
+        except (msgspec.DecodeError, KeyError, TypeError) as error:
             return {"ok": False, "code": "bad-request", "error": f"the message cannot be understood: {error}"}
 
 
 async def _attach(message: "Message", reader: asyncio.StreamReader) -> None:
-    """Raises TooLarge, and ConnectionError where fewer bytes come than were told."""
+    """Raises TooLarge, BadRequest, and ConnectionError where fewer bytes come than were told."""
     too_large = sum(each.size for each in message.attached) > MOST_ATTACHED
     bodies = [await _body(reader, each.size, keep=not too_large) for each in message.attached]
     if too_large:
         raise TooLarge(f"more than {MOST_ATTACHED} bytes of documents at once; give them in several orders")
     for each, body in zip(message.attached, bodies, strict=True):
         place: Any = message.arguments
-        for step in each.place[:-1]:
-            place = place[step]
-        place[each.place[-1]] = body
+        try:
+            for step in each.place[:-1]:
+                place = place[step]
+            place[each.place[-1]] = body
+        except (KeyError, IndexError, TypeError) as error:
+            raise BadRequest(f"there is no {each.place} in the arguments: {error}") from error
 
 
 async def _body(reader: asyncio.StreamReader, size: int, *, keep: bool) -> bytes:
