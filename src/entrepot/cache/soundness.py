@@ -100,6 +100,7 @@ class Soundness:
             return False
         finally:
             blob.close()
+        self._wrong.pop(sha256, None)
         if not right:
             self._set_aside(sha256, after)
             return False

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from entrepot.errors import StoreFailure
+from entrepot.mirror.bundles.archive import sync_directory
 from entrepot.model.order import MirrorOrder, Paper, PaperKind
 from entrepot.model.selection import Extent
 
@@ -109,7 +110,7 @@ class Dossiers:
                     file.flush()
                     os.fsync(file.fileno())
             for directory in (self.directory / job, self.directory):
-                _sync_directory(directory)
+                sync_directory(directory)
         except OSError as error:
             self.drop(job)
             raise StoreFailure(f"the papers of a mirror job cannot be stored: {error.strerror}") from error
@@ -133,11 +134,3 @@ class Dossiers:
                 if now - one.stat().st_mtime > ABANDONED_SECONDS:
                     found.append(one.name)
         return found
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -41,10 +41,8 @@ class FileReadings:
     def note(self, reader: str, number: int, until: float) -> None:
         name, start = _place_of(reader)
         known = list(self._slots(start))
-        own = (at for at, noted, _, _ in known if noted == name)
-        at = next(own, None)
-        if at is None:
-            at = min(known, key=lambda slot: slot[3])[0]
+        own = (slot for slot in known if slot[1] == name)
+        at, *_ = next(own, None) or min(known, key=lambda slot: slot[3])
         body = _SLOT.pack(name, number, until)
         self._map[at : at + _STRIDE] = body + _seal_of(body)
 
