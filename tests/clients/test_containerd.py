@@ -13,19 +13,11 @@ import pytest
 from tests.clients.fixture_oci import DockerRegistry, Layout
 from tests.clients.room import missing
 from tests.faults.served import Served
+from tests.integration.test_images import OPEN
 
 NEEDED = missing("containerd", "ctr", "skopeo", "docker-registry") or ("" if os.geteuid() == 0 else "not root here")
 pytestmark = pytest.mark.skipif(bool(NEEDED), reason=NEEDED)
 READY_SECONDS = 20.0
-CONFIG = """\
-[server]
-registry_mirror = "hub"
-
-[repositories.hub]
-ecosystem = "oci"
-upstreams = ["{url}/"]
-stands_for = ["hub.example"]
-"""
 DAEMON = """\
 version = 2
 root = "{place}/root"
@@ -89,7 +81,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         layout.tag(layout.index(layout.image("for amd64", "amd64"), layout.image("for arm64", "arm64")), "1.0")
         registry.push(layout, "1.0", "team/app")
         stack.enter_context(_daemon(directory))
-        yield House(directory, stack.enter_context(Served(directory / "server", CONFIG.format(url=registry.url))))
+        yield House(directory, stack.enter_context(Served(directory / "server", OPEN.format(url=registry.url))))
 
 
 @pytest.mark.parametrize(
