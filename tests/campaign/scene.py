@@ -105,13 +105,15 @@ class Scene:
     # --- what is asked ----------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Start the server and have the warm situations warm."""
+        """Start the server and have the warm situations warm, and their three rows in the catalog: what is answered
+        from the store can still be on its way there."""
         self.server.start()
         for name in (FRESH, STALE):
             status, self.indexes[name] = self.server.get(f"/{name}/simple/pkg/")
             assert status == 200, self.server.errors
         assert self.server.get(self.warm_path)[1] == self.body(0)
-        self.wait_until_stored(self.warm_path)
+        assert self.check.wait_for_entries(3), self.server.errors
+        assert self.is_stored(self.warm_path), self.server.errors
         return self
 
     @property
