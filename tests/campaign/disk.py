@@ -195,7 +195,7 @@ def check_slow_disk(table: Table) -> None:
         artifacts = [finding.seconds for finding in findings if "index" not in finding.situation]
         slowest = max(artifacts)
         table.add("slow fsync: an artifact does not wait for it", "< 1 s", f"{slowest:.2f} s", slowest < 1)
-        stored = all(scene.wait_until_stored(path, 30) for path in scene.last_cold)
+        stored = all(scene.wait_until_stored(path) for path in scene.last_cold)
         table.add("slow fsync: stored in the end", "yes", "yes" if stored else "no", stored)
         _stop(table, scene, "slow fsync")
 

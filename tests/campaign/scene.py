@@ -14,6 +14,7 @@ from tests.campaign.server import Server, generic
 from tests.campaign.store import StoreCheck
 from tests.campaign.table import Table
 from tests.rogue import Page, Rogue, pattern
+from tests.waiting import eventually
 
 SIZE = 3_000_000
 """Of an artifact: more than is held back whole, more than is kept in memory."""
@@ -120,14 +121,9 @@ class Scene:
     def warm_path(self) -> str:
         return artifact_path(FRESH, 0)
 
-    def wait_until_stored(self, path: str, seconds: float = 10.0) -> bool:
+    def wait_until_stored(self, path: str) -> bool:
         """Until the server answers it from the store."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.is_stored(path):
-                return True
-            time.sleep(0.05)
-        return False
+        return eventually(lambda: self.is_stored(path))
 
     def is_stored(self, path: str) -> bool:
         return self.server.get(path, headers={"Cache-Control": "only-if-cached"})[0] == 200

@@ -2,10 +2,11 @@
 
 import hashlib
 import sqlite3
-import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.waiting import eventually
 
 
 @dataclass(slots=True)
@@ -43,14 +44,9 @@ class StoreCheck:
             ).fetchall()
         return [(repository, key, sha256.hex(), size) for repository, key, sha256, size in rows]
 
-    def wait_for_entries(self, number: int, seconds: float = 20.0) -> bool:
+    def wait_for_entries(self, number: int) -> bool:
         """Until there are so many."""
-        deadline = time.monotonic() + seconds
-        while len(self.entries()) < number:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
-        return True
+        return eventually(lambda: len(self.entries()) >= number)
 
     def blob(self, sha256: str) -> Path:
         return self.data / "blobs" / sha256[:2] / sha256[2:]

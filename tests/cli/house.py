@@ -5,23 +5,18 @@ import io
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from entrepot.cli.control import Control
 from entrepot.cli.main import run
-
-_Found = TypeVar("_Found")
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ENTREPOT = (sys.executable, "-P", "-c", "from entrepot.cli.main import main; main()")
-PATIENCE = 30.0
-"""Seconds after which what should have happened counts as not happening."""
 FOREIGN = ("PIP_", "UV_", "NPM_", "npm_", "GO", "ENTREPOT_", "XDG_", "YARN_", "BUN_", "POETRY_", "PDM_")
 """Variables of whoever runs the tests that clients would listen to."""
 
@@ -102,7 +97,7 @@ class House:
             yield wait_for(lambda: self._address(server))
         finally:
             server.terminate()
-            server.wait(PATIENCE)
+            server.wait(PATIENCE_SECONDS)
 
     def _address(self, server: "subprocess.Popen[bytes]") -> str | None:
         assert server.poll() is None, (self.directory / "serve.log").read_text()
@@ -124,19 +119,8 @@ class House:
         return True
 
 
-def wait_for(find: Callable[[], _Found | None]) -> _Found:
-    """What is found, as soon as it is there: other processes make it."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found = find()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")
-
-
 def fetch(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
         body: bytes = answer.read()
     return body
 
@@ -144,7 +128,7 @@ def fetch(url: str) -> bytes:
 def status_of(url: str) -> int | None:
     """None where nobody answers."""
     try:
-        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

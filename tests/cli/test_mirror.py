@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.house import ENTREPOT, PATIENCE, Done, House, wait_for
+from tests.cli.house import ENTREPOT, Done, House
 from tests.cli.registry import Registry
 from tests.clients.fixture_pypi import distributions
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 LEFT = ("/npm/left/-/left-1.0.0.tgz", "/npm/left/-/left-1.1.0.tgz")
 BILL = {
@@ -178,7 +179,7 @@ def interrupt(command: "subprocess.Popen[str]", registry: Registry) -> Done:
     """As soon as it has begun to fetch."""
     wait_for(lambda: registry.asked[LEFT[0]])
     command.send_signal(signal.SIGINT)
-    out, err = command.communicate(timeout=PATIENCE)
+    out, err = command.communicate(timeout=PATIENCE_SECONDS)
     return Done(status=command.returncode, out=out, err=err)
 
 
@@ -210,7 +211,7 @@ def test_other_commands_are_answered_while_a_command_mirrors_by_itself(house: Ho
     wait_for(lambda: registry.asked[LEFT[0]])
     (job,) = jobs(house)
     ended(house.entrepot("mirror", "cancel", job["id"]))
-    out, err = command.communicate(timeout=PATIENCE)
+    out, err = command.communicate(timeout=PATIENCE_SECONDS)
     assert (command.returncode, f"mirror job {job['id']}: cancelled" in out) == (1, True), err
 
 
@@ -229,7 +230,7 @@ def test_a_terminal_shows_a_bar(house: House, registry: Registry) -> None:
         while b"fetching" not in shown:
             shown += terminal.read(4096)
         registry.let_go.set()
-        out, _ = command.communicate(timeout=PATIENCE)
+        out, _ = command.communicate(timeout=PATIENCE_SECONDS)
         os.close(theirs)
     assert command.returncode == 0
     assert re.search(rb"of \d+: \d+ done, \d+ held, 0 failed, ", shown)

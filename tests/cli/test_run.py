@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.house import ENTREPOT, PATIENCE, House, status_of, wait_for
+from tests.cli.house import ENTREPOT, House, status_of
 from tests.cli.registry import Registry
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "-q")
 ECHO = (sys.executable, "-c", "import os; print(os.environ['PIP_INDEX_URL'], flush=True); input()")
@@ -31,13 +32,13 @@ def install(house: House, *packages: str, into: str) -> str:
 def first_line(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     line = process.stdout.readline().strip()
-    assert line, process.communicate(timeout=PATIENCE)[1]
+    assert line, process.communicate(timeout=PATIENCE_SECONDS)[1]
     return line
 
 
 def finish(process: "subprocess.Popen[str]") -> str:
     """What it said on standard error."""
-    _, err = process.communicate("\n", timeout=PATIENCE)
+    _, err = process.communicate("\n", timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     return err
 
@@ -92,7 +93,7 @@ def test_the_commands_own_options_are_the_commands(house: House) -> None:
 
 def test_standard_streams_are_the_commands(house: House) -> None:
     process = house.start("run", "-q", "--", "sh", "-c", "read word; echo out $word; echo err $word >&2")
-    out, err = process.communicate("hello\n", timeout=PATIENCE)
+    out, err = process.communicate("hello\n", timeout=PATIENCE_SECONDS)
     assert (out, err) == ("out hello\n", "err hello\n")
 
 
@@ -105,7 +106,7 @@ def test_signals_are_passed_on_and_the_command_ends_as_it_likes(house: House, nu
     process = house.start("run", "-q", "--", sys.executable, "-c", script)
     assert first_line(process) == "ready"
     process.send_signal(number)
-    assert process.wait(PATIENCE) == 9
+    assert process.wait(PATIENCE_SECONDS) == 9
 
 
 def test_what_the_terminal_sends_reaches_the_command_once(house: House) -> None:
@@ -133,7 +134,7 @@ def test_what_the_terminal_sends_reaches_the_command_once(house: House) -> None:
         terminal.write(b"\n")
         read_until(terminal, b"interrupts: 1")
         # While the terminal is there: closing it would hang up on who is still ending.
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 def read_until(terminal: FileIO, words: bytes) -> None:
@@ -196,9 +197,9 @@ def test_the_server_of_a_killed_run_ends_as_well(house: House) -> None:
     first_line(process)
     assert not house.is_free()
     process.kill()
-    process.wait(PATIENCE)
+    process.wait(PATIENCE_SECONDS)
     wait_for(house.is_free)
-    process.communicate(timeout=PATIENCE)
+    process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def test_a_private_server_knows_nobody_but_its_sessions(house: House) -> None:

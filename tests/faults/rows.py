@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.faults.cases import Want
 from tests.faults.shelf import Thing
-from tests.faults.stand import Origin, Stand, wait_for
+from tests.faults.stand import Origin, Stand
 from tests.faults.trial import Cell
 from tests.rogue import (
     Page,
@@ -19,6 +19,7 @@ from tests.rogue import (
     reset_at,
 )
 from tests.rogue.tls import server_context
+from tests.waiting import wait_for
 
 Situations = Mapping[str, Cell]
 """By the name of the situation: "cold artifact", "warm artifact", "fresh index", "stale index"."""

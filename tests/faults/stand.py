@@ -1,20 +1,17 @@
 """One Entrepot, and a rogue origin for each fault: health is kept per origin, so faults do not meet one another."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 from tests.faults.served import Served
 from tests.faults.shelf import Shelf, Thing
 from tests.faults.wire import Got
 from tests.rogue import Rogue
 from tests.rogue.tls import authority, server_context
-
-WAIT_SECONDS = 10.0
-_Result = TypeVar("_Result")
+from tests.waiting import wait_for
 
 _HEAD = """
 [server]
@@ -90,14 +87,3 @@ class Stand:
         """The digests of stored bytes that no origin ever offered."""
         published: set[str] = set()
         return self.server.blobs() - published.union(*(origin.shelf.published for origin in self._all))
-
-
-def wait_for(look: Callable[[], _Result | None], what: str, seconds: float = WAIT_SECONDS) -> _Result:
-    """What `look` finds as soon as it finds something. Raises AssertionError."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"not within {seconds:g} s: {what}")

@@ -10,9 +10,9 @@ import pytest
 
 from tests.faults.grammar import METHODS, NO_NAMES, PREFIXES, RANGES, noise, smuggling, ways_out
 from tests.faults.served import Served
-from tests.faults.stand import wait_for
 from tests.faults.wire import Got, Talk
 from tests.rogue import Rogue, pattern
+from tests.waiting import wait_for
 
 _CONFIG = """
 [server]

@@ -7,8 +7,9 @@ from functools import partial
 
 from tests.faults.cases import Case, Want
 from tests.faults.shelf import Thing
-from tests.faults.stand import Origin, Stand, wait_for
+from tests.faults.stand import Origin, Stand
 from tests.faults.wire import Got
+from tests.waiting import wait_for
 
 OPENS_AFTER = 3
 """Failed contacts in a row, after which the breaker is open."""

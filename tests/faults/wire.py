@@ -24,8 +24,6 @@ class Got:
     end: str = ""
     """What ended it where it is not complete."""
     seconds: float = 0.0
-    first_byte: float = 0.0
-    """Seconds to the first byte of the body; 0: none came."""
 
     @property
     def sha256(self) -> str:
@@ -108,9 +106,8 @@ class Talk:
             return Got(end=str(ended), seconds=time.monotonic() - began)
         body = bytearray()
         end = ""
-        first = _Stopwatch(began)
         try:
-            self._read_body(status, headers, head_only, first, body)
+            self._read_body(status, headers, head_only, body)
         except _Ended as ended:
             end = str(ended)
         return Got(
@@ -120,7 +117,6 @@ class Talk:
             complete=not end,
             end=end,
             seconds=time.monotonic() - began,
-            first_byte=first.seconds,
         )
 
     def _read_head(self) -> tuple[int, Headers]:
@@ -131,30 +127,21 @@ class Talk:
         fields = (line.partition(":") for line in lines)
         return int(rest[:3]), Headers((name.strip(), value.strip()) for name, _, value in fields)
 
-    def _read_body(self, status: int, headers: Headers, head_only: bool, first: "_Stopwatch", body: bytearray) -> None:
+    def _read_body(self, status: int, headers: Headers, head_only: bool, body: bytearray) -> None:
         if head_only or status in (204, 304):
             return
         if "chunked" in headers.get("transfer-encoding").lower():
-            self._read_chunks(first, body)
+            self._read_chunks(body)
             return
         length = headers.get("content-length")
         if length.isdigit():
-            if int(length):
-                body += self._first(first, int(length))
-            self._stream.exactly(int(length) - len(body), body)
+            self._stream.exactly(int(length), body)
             return
         self._read_to_end(body)
 
-    def _first(self, first: "_Stopwatch", most: int) -> bytes:
-        piece = bytearray()
-        self._stream.exactly(1, piece)
-        first.stop()
-        return bytes(piece[:most])
-
-    def _read_chunks(self, first: "_Stopwatch", body: bytearray) -> None:
+    def _read_chunks(self, body: bytearray) -> None:
         while True:
             size = int(self._stream.until(b"\r\n").partition(b";")[0], 16)
-            first.stop()
             if not size:
                 while self._stream.until(b"\r\n"):
                     continue
@@ -169,15 +156,6 @@ class Talk:
         except _Ended as ended:
             if str(ended) != "closed":
                 raise
-
-
-class _Stopwatch:
-    def __init__(self, began: float) -> None:
-        self._began = began
-        self.seconds = 0.0
-
-    def stop(self) -> None:
-        self.seconds = self.seconds or time.monotonic() - self._began
 
 
 def request(

@@ -10,8 +10,8 @@ import pytest
 from entrepot.cli.control import Control
 from tests.faults.served import Served
 from tests.faults.wire import Got, Talk
-from tests.integration.test_serving import eventually
 from tests.rogue import Rogue, answers, pattern, silence
+from tests.waiting import eventually
 
 BODY = pattern(64 << 10)
 CONFIG = """

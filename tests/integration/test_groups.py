@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.served import Served
-from tests.integration.test_serving import Entrepot, control, eventually
+from tests.integration.test_serving import Entrepot, control
 from tests.rogue import Page, Rogue, answers
+from tests.waiting import eventually
 
 CONFIG = """
 [server]

@@ -12,8 +12,8 @@ import pytest
 
 from tests.campaign.server import Server
 from tests.campaign.store import StoreCheck
-from tests.integration.test_serving import eventually
 from tests.rogue import Page, Rogue
+from tests.waiting import eventually
 
 CONFIG = '[repositories.npm]\necosystem = "npm"\nupstreams = ["{base}/"]\n'
 EXIT_MS = 20_000
@@ -62,7 +62,7 @@ def test_a_helper_killed_in_the_middle_of_a_document_costs_nobody_the_document(s
         assert eventually(lambda: len(StoreCheck(server.data).temporary()) >= 2)
         os.kill(helper, signal.SIGKILL)
         assert asked.result(30)
-    assert StoreCheck(server.data).temporary() == []
+    assert eventually(lambda: StoreCheck(server.data).temporary() == [])
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped"])
@@ -82,4 +82,4 @@ def test_a_helper_ends_with_its_server_and_leaves_nothing_behind(server: Server,
         os.close(pidfd)
     server.kill()
     assert asks_for(server.start(), "second")
-    assert StoreCheck(server.data).temporary() == []
+    assert eventually(lambda: StoreCheck(server.data).temporary() == [])

@@ -13,6 +13,7 @@ import pytest
 
 from tests.clients.registry import Registry
 from tests.faults.served import Served
+from tests.waiting import wait_for
 
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -66,12 +67,13 @@ class House:
 
 def stored(house: House, path: str) -> None:
     """Asks until it comes from the store."""
-    for _ in range(1000):
+
+    def is_hit() -> bool:
         got = house.served.get(path)
         assert got.status == 200
-        if "entrepot; hit" in got.headers.get("cache-status"):
-            return
-    raise AssertionError(f"{path} is not stored")
+        return "entrepot; hit" in got.cache_status
+
+    wait_for(is_hit, f"{path} is stored")
 
 
 def digest_of(body: bytes) -> str:

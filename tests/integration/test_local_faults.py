@@ -1,8 +1,7 @@
 """Faults of this machine: every client gets the right bytes or an honest error. The whole table is
 `python -m tests.campaign local`."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tests.campaign.store import StoreCheck
 from tests.campaign.swarm import Client, SwarmProcess, swarm
 from tests.campaign.tracing import AVAILABLE, Strace
 from tests.rogue import Page, Rogue, pattern
+from tests.waiting import wait_for
 
 needs_strace = pytest.mark.skipif(not AVAILABLE, reason="there is no strace here")
 
@@ -60,7 +60,7 @@ def test_a_disk_that_breaks_costs_the_store_and_no_download(scene: Scene, call: 
     entries = scene.check.entries()
     with Strace(worker_of(scene.server), scene.directory / "trace", calls=call, inject=f"{call}:error=EIO"):
         assert_all_right(scene.probe())
-        _wait_until(lambda: scene.server.errors.count("was served and not stored") == 2)
+        wait_for(lambda: scene.server.errors.count("was served and not stored") == 2)
     assert scene.check.broken_entries() == []
     assert scene.check.temporary() == []
     assert {key for _, key, *_ in scene.check.entries()} == {key for _, key, *_ in entries}
@@ -107,7 +107,7 @@ def test_a_server_that_is_told_to_stop_ends_its_downloads_first(tmp_path: Path, 
             origin.serve(path, Page(body=body, rate=SIZE / 2))
         with Server(tmp_path, generic("files", origin.base), workers=workers).start() as server:
             crowd = SwarmProcess(server.host, server.port, [Client(path=path) for path in wanted], wanted)
-            _wait_until(lambda: origin.count() == len(bodies))
+            wait_for(lambda: origin.count() == len(bodies))
             assert server.stop() == 0
             assert all(outcome.right for outcome in crowd.outcomes())
 
@@ -146,10 +146,3 @@ def test_a_server_takes_as_many_files_as_it_may(tmp_path: Path) -> None:
         limits = Path(f"/proc/{worker_of(server)}/limits").read_text().splitlines()
         files = next(line.split() for line in limits if line.startswith("Max open files"))
         assert files[3:5] == ["2048", "2048"]
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)

@@ -13,10 +13,12 @@ import pytest
 
 from entrepot.cli.control import Control
 from tests.faults.served import Served
-from tests.integration.test_serving import eventually
 from tests.rogue import Page, Rogue, pattern, silence
+from tests.waiting import eventually
 
 CONCURRENCY = 4
+SOON = 15.0
+"""Seconds; the lease of whoever was killed would hold for twenty more, at least."""
 VERSIONS = [f"1.0.{number}" for number in range(30)]
 CONFIG = """
 [server]
@@ -93,9 +95,8 @@ def test_mir_03_a_job_goes_on_after_a_kill_and_repeats_no_more_than_was_in_fligh
         os.kill(process, signal.SIGKILL)
     served.stop()
     origin.calm()
-    # Nobody waits until the lease of the dead has expired: `eventually` is sooner.
     served.start()
-    assert eventually(lambda: is_complete(served, job))
+    assert eventually(lambda: is_complete(served, job), SOON)
     fetched = {version: origin.count(tarball(version)) for version in VERSIONS}
     assert set(fetched) == set(VERSIONS)
     assert all(fetched.values())

@@ -4,18 +4,20 @@ import hashlib
 import json
 import os
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from tests.faults.served import Served
 from tests.faults.wire import Got, Talk
-from tests.rogue import Page, Rogue, pattern, reset_at
+from tests.rogue import Page, Rogue, pattern, reset_at, stall_at
+from tests.waiting import eventually
 
 MIB = 1 << 20
 BIG = pattern(3 * MIB)
@@ -54,16 +56,6 @@ class Entrepot:
         return [json.loads(line) for line in self.served.log().splitlines() if line.startswith('{"time"')]
 
 
-def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether it becomes so within ten seconds."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 @pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
 def entrepot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entrepot]:
     directory = tmp_path_factory.mktemp("serving")
@@ -81,10 +73,15 @@ def test_many_cold_clients_cost_one_request(entrepot: Entrepot) -> None:
 
 
 def test_the_first_byte_does_not_wait_for_the_last(entrepot: Entrepot) -> None:
-    entrepot.origin.serve("/immutable/slow", BIG, rate=2 * MIB)
-    got = entrepot.get("/immutable/slow")
-    assert got.body == BIG
-    assert got.first_byte < got.seconds / 2
+    entrepot.origin.serve("/immutable/slow", BIG)
+    entrepot.origin.disturb("/immutable/slow", stall_at(2 * MIB), times=1)
+    with closing(HTTPConnection(*entrepot.served.address, timeout=30)) as connection:
+        connection.request("GET", "/files/immutable/slow")
+        answer = connection.getresponse()
+        first = answer.read(1)
+        assert entrepot.origin.count("/immutable/slow") == 1, "nothing but the first two thirds has come"
+        entrepot.origin.hangs_up()
+        assert first + answer.read() == BIG
 
 
 def test_a_cut_body_is_resumed_unnoticed(entrepot: Entrepot) -> None:

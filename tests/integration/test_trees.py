@@ -14,7 +14,7 @@ from entrepot.cli.control import Control
 from tests.faults.served import Served
 from tests.faults.wire import Got
 from tests.integration.listing_servers import Kind, can_run, listing_server
-from tests.integration.test_serving import eventually
+from tests.waiting import eventually
 
 NAMES = ("a b(1).txt", "100%.txt", "sub/é;x&y.txt", "sub/deep/a+b#c?.txt", "~x")
 CONFIG = """

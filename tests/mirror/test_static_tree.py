@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.house import wait_for
 from tests.clients.journeys import JOURNEYS, Journey
 from tests.clients.room import Room, missing
 from tests.clients.shop import open_street
 from tests.faults.served import Served, free_port
 from tests.faults.wire import request
+from tests.waiting import wait_for
 
 NGINX = """
 {user} daemon off; pid {root}/pid; error_log stderr error; worker_processes 1;

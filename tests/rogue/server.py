@@ -80,6 +80,10 @@ class Rogue:
         """Refuse connections, and end those that there are."""
         self._call(self._shut())
 
+    def hangs_up(self) -> None:
+        """End the connections that there are."""
+        self._call(self._end_all())
+
     def comes_back(self) -> None:
         """On the same port."""
         self._call(self._listen())
@@ -143,10 +147,13 @@ class Rogue:
         if self._server is None:
             return
         self._server.close()
+        await self._end_all()
+        self._server = None
+
+    async def _end_all(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._server = None
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

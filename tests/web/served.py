@@ -10,10 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tests.cli.house import PATIENCE, House, wait_for
+from tests.cli.house import House
 from tests.cli.registry import Registry
 from tests.clients.fixture_npm import npm_registry
 from tests.clients.fixture_pypi import pypi_index
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 MOST_JOBS = 6
 """Open ones, of one token."""
@@ -49,7 +50,7 @@ class Served:
         sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data=sent, headers=fields, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
                 return Reply(status=answer.status, body=json.load(answer))
         except urllib.error.HTTPError as error:
             return Reply(status=error.code, body=json.load(error), fields=dict(error.headers))

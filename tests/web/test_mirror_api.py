@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from entrepot.web.orders import LARGEST_ORDER
-from tests.cli.house import wait_for
 from tests.clients.fixture_npm import dated_npm
 from tests.clients.fixture_pypi import distributions
+from tests.waiting import wait_for
 from tests.web.served import MOST_JOBS, Served
 
 LEFT = "/npm/left/-/left-1.0.0.tgz"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.house import PATIENCE
+from tests.waiting import PATIENCE_SECONDS
 from tests.web.served import Reply, Served
 
 TARBALL = "npm/left/-/left-1.0.0.tgz"
@@ -24,7 +24,7 @@ def fetch(url: str, token: str) -> int:
     credentials = base64.b64encode(f"me:{token}".encode()).decode()
     request = urllib.request.Request(url, headers={"authorization": f"Basic {credentials}"} if token else {})
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
