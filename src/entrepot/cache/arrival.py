@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import ExitStack
 
 from entrepot.cache.blobio import Readable, Spilled, open_as_file
 from entrepot.cache.decoding import Decoder, decoder_of
@@ -44,6 +45,8 @@ class Arrival:
         self._store_first = store_first or self._is_document or order.resource.examined or order.examine is not None
         self._blob: GrowingBlob | None = None
         self._file: OpenBlob | None = None
+        self._shown: OpenBlob | None = None
+        """What the flight gets, and closes."""
         self._failure: StoreFailure | None = None
         self._spilled: Spilled | None = None
         """What is examined, where the disk took only some of it; the window bounds how much else there is."""
@@ -72,7 +75,7 @@ class Arrival:
         if self._blob is None or self._failure is not None:
             self._flight.begin(head, None)
             return
-        self._flight.begin(head, self._blob.reader())
+        self._flight.begin(head, self._shown)
         self._announce(head, self._blob.path)
 
     def _take_word(self, reply: UpstreamReply) -> None:
@@ -128,10 +131,20 @@ class Arrival:
         coding = reply.headers.get("content-encoding") if self._is_document else ""
         self._decoder = decoder_of(coding, self._order.subject, cap) if cap is not None else None
         try:
-            self._blob = await asyncio.to_thread(self._kit.blobs.create)
-            self._file = self._blob.reader()
+            self._blob, self._file, self._shown = await asyncio.to_thread(self._create)
         except StoreFailure as failure:
             self._give_up_storing(failure)
+
+    def _create(self) -> tuple[GrowingBlob, OpenBlob, OpenBlob]:
+        """A temporary file, a reader for what is checked here, and one for all who read along."""
+        with ExitStack() as undoing:
+            blob = self._kit.blobs.create()
+            undoing.callback(blob.discard)
+            own = blob.reader()
+            undoing.callback(own.close)
+            shown = blob.reader()
+            undoing.pop_all()
+        return blob, own, shown
 
     def _sha256_wanted(self) -> str:
         named = next((digest.value for digest in self._wanted if digest.algorithm == "sha256"), "")

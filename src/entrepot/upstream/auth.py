@@ -2,6 +2,8 @@
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import assert_never
 
 from entrepot.model.headers import Headers
@@ -22,6 +24,14 @@ def auth_fields(auth: Auth) -> Headers:
             return Headers([(auth.header, auth.secret.reveal())])
         case _:
             assert_never(auth.kind)
+
+
+def identities_of(upstreams: Mapping[str, UpstreamSettings]) -> dict[str, "Future[str]"]:
+    """By name; made beside the rest of a start, because they take a while."""
+    pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="identity")
+    made = {name: pool.submit(identity_of, upstream) for name, upstream in upstreams.items()}
+    pool.shutdown(wait=False)
+    return made
 
 
 def identity_of(upstream: UpstreamSettings) -> str:

@@ -10,14 +10,14 @@ from entrepot.contracts.fetcher import Ask
 from entrepot.errors import EgressRefused, UpstreamFailure, UpstreamStatus
 from entrepot.model.names import is_named
 from entrepot.upstream.address import AddressPolicy
-from entrepot.upstream.auth import identity_of
+from entrepot.upstream.auth import identities_of
 from entrepot.upstream.challenge import Challenge, Granted, Tokens, parse_challenge, read_granted
 from entrepot.upstream.exchange import SAFE, Exchange, Hop, own_via, via_of
 from entrepot.upstream.guard import Guard
 from entrepot.upstream.health import Health
 from entrepot.upstream.homes import Homes
 from entrepot.upstream.reply import AiohttpReply
-from entrepot.upstream.sessions import Sessions
+from entrepot.upstream.sessions import Sessions, tls_contexts
 from entrepot.upstream.settings import Auth, AuthKind, ClientSettings, Secret, UpstreamSettings
 from entrepot.upstream.stages import Stages
 from entrepot.upstream.target import Origin, Target, parse_target, redirected
@@ -49,12 +49,14 @@ class AiohttpFetcher:
             settings.allow_private,
         )
         self._homes = Homes(self._guard, clock, resolver, settings.connect_timeout)
+        tls = tls_contexts(upstreams)
         self._sessions = {
-            name: Sessions(upstream, self._guard, resolver, settings.trust_env) for name, upstream in upstreams.items()
+            name: Sessions(upstream, self._guard, tls[name], resolver, settings.trust_env)
+            for name, upstream in upstreams.items()
         }
         self._exchange = Exchange(settings, health, clock)
         self._tokens = {name: Tokens(clock) for name in upstreams}
-        self._identities = {name: identity_of(upstream) for name, upstream in upstreams.items()}
+        self._identities = identities_of(upstreams)
 
     async def send(self, ask: Ask) -> AiohttpReply:
         stages = Stages(self._settings)
@@ -122,7 +124,7 @@ class AiohttpFetcher:
         return self._upstreams[upstream].url.rstrip("/") + "/"
 
     def identity(self, upstream: str) -> str:
-        return self._identities[upstream]
+        return self._identities[upstream].result()
 
     def owns(self, upstream: str, package: str) -> bool:
         return bool(package) and any(is_named(package, pattern) for pattern in self._upstreams[upstream].owns)

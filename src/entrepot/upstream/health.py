@@ -68,8 +68,10 @@ class Health:
         return state.reason == _PROBING and state.closed_until > self._clock.timestamp()
 
     async def succeeded(self, origin: str) -> None:
-        # A running Retry-After has no failures: a success that was under way does not end it.
-        if self._find(origin).failures:
+        # A running Retry-After has no failures: a success that was under way does not end it. Most requests have been
+        # admitted without any, and need not ask the catalog again.
+        known = self._known.get(origin)
+        if known is not None and known.failures and self._find(origin).failures:
             await self._put(origin, 0.0, "", 0)
 
     async def failed(self, origin: str, reason: str, *, probe: bool) -> None:
@@ -96,11 +98,13 @@ class Health:
         return UpstreamBusy(origin, seconds, reason)
 
     def _find(self, origin: str) -> OriginState:
-        known = self._known.get(origin) or OriginState(origin=origin, closed_until=0.0, reason="", failures=0)
         try:
-            return self._store.find_origin(origin) or known
+            found = self._store.find_origin(origin)
         except StoreFailure:
-            return known  # Without the catalog, what this process has seen must do.
+            found = None  # Without the catalog, what this process has seen must do.
+        if found is not None:
+            self._known[origin] = found
+        return self._known.get(origin) or OriginState(origin=origin, closed_until=0.0, reason="", failures=0)
 
     async def _put(self, origin: str, closed_until: float, reason: str, failures: int) -> None:
         state = OriginState(origin=origin, closed_until=closed_until, reason=reason, failures=failures)

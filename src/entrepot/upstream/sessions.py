@@ -3,6 +3,7 @@
 import select
 import socket
 import ssl
+from collections.abc import Mapping
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 from weakref import WeakSet
 
@@ -35,12 +36,17 @@ class Sessions:
     """
 
     def __init__(
-        self, upstream: UpstreamSettings, guard: Guard, resolver: AbstractResolver | None, trust_env: bool
+        self,
+        upstream: UpstreamSettings,
+        guard: Guard,
+        tls: ssl.SSLContext,
+        resolver: AbstractResolver | None,
+        trust_env: bool,
     ) -> None:
         self._upstream = upstream
         self._guard = guard
         self._resolver = resolver
-        self._tls = _tls(upstream)
+        self._tls = tls
         self._environment = getproxies_environment() if trust_env and not upstream.http_proxy else {}
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
@@ -127,6 +133,16 @@ async def _never_again(request: aiohttp.ClientRequest, handler: aiohttp.ClientHa
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
         raise Disconnected from error
+
+
+def tls_contexts(upstreams: Mapping[str, UpstreamSettings]) -> dict[str, ssl.SSLContext]:
+    """By name. Those that trust the same certificates have one together: to read all that a system trusts takes a
+    moment and a megabyte. Raises ConfigError when a ca_file cannot be used."""
+    made: dict[str, ssl.SSLContext] = {}
+    for upstream in upstreams.values():
+        if upstream.ca_file not in made:
+            made[upstream.ca_file] = _tls(upstream)
+    return {name: made[upstream.ca_file] for name, upstream in upstreams.items()}
 
 
 def _tls(upstream: UpstreamSettings) -> ssl.SSLContext:
