@@ -26,7 +26,8 @@ pytestmark = pytest.mark.anyio
 
 ROOT, PRIMARY, OTHER = "f/repodata/repomd.xml", "f/repodata/primary.xml.gz", "f/repodata/other.xml.gz"
 TTL = 300.0
-RULES = FreshnessRules(mutable_ttl=TTL, while_revalidate=0.0, if_error=3600.0, backoff=(30.0, 30.0))
+RULES = FreshnessRules(mutable_ttl=TTL, while_revalidate=0.0, if_error=3600.0, patience=60.0, backoff=(30.0, 30.0))
+"""With the patience of whoever waits for a disk, however slow: what is asserted is what a renewal brings."""
 GROUPS = [{"root": r"(?P<base>.*)/repodata/repomd\.xml", "members": "{base}/repodata/.*"}]
 
 

@@ -23,7 +23,8 @@ from tests.fakes import Reply
 pytestmark = pytest.mark.anyio
 
 TTL, DAY = 300.0, 86400.0
-RULES = FreshnessRules(mutable_ttl=TTL, while_revalidate=0.0, if_error=3600.0, backoff=(30.0, 30.0))
+RULES = FreshnessRules(mutable_ttl=TTL, while_revalidate=0.0, if_error=3600.0, patience=60.0, backoff=(30.0, 30.0))
+"""With the patience of whoever waits for a disk, however slow: what is asserted is what a renewal brings."""
 FOLDER = "dists/stable/"
 ROOT = f"{FOLDER}InRelease"
 INDEX, OTHER = "main/binary-amd64/Packages", "main/i18n/Translation-en"

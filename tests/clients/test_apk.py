@@ -30,7 +30,6 @@ from tests.faults.served import Served
 pytestmark = pytest.mark.timeout(120)
 
 DAY = 24 * HOUR
-BEYOND_RECENT = 20.0
 INDEX, OTHER_INDEX = f"{COMMUNITY}/APKINDEX.tar.gz", f"{MAIN}/APKINDEX.tar.gz"
 FILE, NEW_FILE = f"{COMMUNITY}/acme-tool-2.0.1-r3.apk", f"{COMMUNITY}/acme-tool-2.1.0-r0.apk"
 INSTALLED = {"acme-tool": "2.0.1-r3", "libcrypto3": "3.3.1-r0", "musl": "1.2.5-r0", "busybox-binsh": "1.36.1-r29"}
@@ -40,7 +39,10 @@ COOLDOWN = '[repositories.apk.cooldown]\ndefault = "3d"\n'
 def open_mirror(stack: ExitStack, directory: Path, *, options: str = "", below: str = "", workers: int = 1) -> Shop:
     registry = stack.enter_context(Registry(decoded=True))
     registry.files = apk_mirror()
-    config = f'[repositories.apk]\necosystem = "apk"\nupstreams = ["{registry.url}/"]\n{options}\n{below}'
+    config = (
+        f'[repositories.apk]\necosystem = "apk"\nupstreams = ["{registry.url}/"]\nstale.patience = "1m"\n'
+        f"{options}\n{below}"
+    )
     served = stack.enter_context(Served(directory / "server", config, workers=workers))
     return Shop(ecosystem="apk", registry=registry, served=served, directory=directory)
 

@@ -16,7 +16,7 @@ from tests.faults.wire import Talk
 pytestmark = pytest.mark.skipif(bool(reason := missing(*NEEDED)), reason=reason)
 
 HOUR, DAY = 3600.0, 86400.0
-CONFIG = '[repositories.deb]\necosystem = "apt"\nupstreams = ["{url}/"]\n{more}'
+CONFIG = '[repositories.deb]\necosystem = "apt"\nupstreams = ["{url}/"]\nstale.patience = "1m"\n{more}'
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,7 @@ def open_server(stack: ExitStack, directory: Path, *settings: str, **others: str
     """`others`: settings of further repositories by name."""
     registry = stack.enter_context(Registry(decoded=True))
     config = "".join(
-        f'[repositories.{name}]\necosystem = "rpm"\nupstreams = ["{registry.url}/"]\n{lines}\n'
+        f'[repositories.{name}]\necosystem = "rpm"\nupstreams = ["{registry.url}/"]\nstale.patience = "1m"\n{lines}\n'
         for name, lines in {"rpm": "\n".join(settings), **others}.items()
     )
     return registry, stack.enter_context(Served(directory / "server", config))

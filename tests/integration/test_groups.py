@@ -20,7 +20,7 @@ retries = 0
 ecosystem = "generic"
 upstreams = ["{base}"]
 freshness.mutable_ttl = "0"
-stale.error_backoff = "1ms..1ms"
+stale = {{ error_backoff = "1ms..1ms", patience = "1m" }}
 groups = [{{ root = '(?P<base>.*)/repodata/repomd\\.xml', members = '{{base}}/repodata/.*' }}]
 """
 ROOT, MEMBER = "/f/repodata/repomd.xml", "/f/repodata/primary.xml.gz"

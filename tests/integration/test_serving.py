@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.store import StoreCheck
 from tests.faults.served import Served
 from tests.faults.wire import Got, Talk
 from tests.rogue import Page, Rogue, pattern, reset_at, stall_at
@@ -149,9 +150,12 @@ def test_who_leaves_half_way_stops_nothing_and_is_no_defect(entrepot: Entrepot) 
 
 
 def test_what_one_worker_replaced_no_worker_serves(entrepot: Entrepot) -> None:
+    check = StoreCheck(entrepot.served.data)
     entrepot.origin.serve("/signed/news", Page(body=b"old"))
     for _ in range(20):
         assert entrepot.get("/signed/news").body == b"old"
+    # What one worker answers from the store may still be on its way to where the others find it.
+    assert eventually(lambda: "/signed/news" in {f"/{key}" for _, key, *_ in check.entries()})
     entrepot.origin.serve("/signed/news", Page(body=b"new"))
     control(entrepot, "invalidate", "files/signed/news")
     for _ in range(20):
