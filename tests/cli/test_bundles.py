@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,18 @@ def test_a_repository_that_is_not_there_is_told_with_the_lines_to_add(
     assert "[repositories.pypi]" not in done.err
     with island.serving() as there:
         assert b"acme" in fetch(f"{there}/python/simple/acme-app/")
+
+
+def test_what_frozen_sessions_keep_goes_into_no_bundle_and_no_tree(stocked: House, tmp_path: Path) -> None:
+    before = stocked.entrepot("export", str(tmp_path / "a.tar.zst"), "--all")
+    ask = "import os, urllib.request as web; web.urlopen(os.environ['PIP_INDEX_URL'] + 'acme-app/').read()"
+    frozen = stocked.process("run", "--freeze", "--", sys.executable, "-c", ask)
+    assert (frozen.status, " is frozen" in frozen.err) == (0, True)
+    after = stocked.entrepot("export", str(tmp_path / "b.tar.zst"), "--all")
+    assert (after.status, after.out.splitlines()[0].split(", to ")[0]) == (0, before.out.split(", to ")[0])
+    done = stocked.entrepot("export", "--tree", str(tmp_path / "tree"), "--repository", "pypi")
+    assert (done.status, done.err) == (0, "")
+    assert (tmp_path / "tree/pypi/simple/acme-app/index.html").is_file()
 
 
 def test_a_tree_has_files_and_their_sums(stocked: House, tmp_path: Path) -> None:

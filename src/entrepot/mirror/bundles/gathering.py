@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from entrepot.cache.documents import Documents
+from entrepot.cache.frozen import plain_key
 from entrepot.cache.order import Kit
 from entrepot.cache.repository import Repository
 from entrepot.cache.targets import resource_of
@@ -146,10 +147,10 @@ class Gatherer:
         found.scratch.put("INSERT OR IGNORE INTO packages VALUES (?, ?)", about)
 
     def _record_of(self, repository: Repository, entry: Entry) -> tuple[Resource, EntryRecord] | None:
-        """None for what nobody is served from: what belongs to another generation, to an upstream that is configured
-        no more, or is named as nothing is named any more."""
+        """None for what nobody is served from today: what belongs to another generation or a frozen session, to an
+        upstream that is configured no more, or is named as nothing is named any more."""
         resource = resource_of(repository, entry.key)
-        if resource is None or entry.aside_at is not None:
+        if resource is None or entry.aside_at is not None or plain_key(entry.key) != entry.key:
             return None
         today = self._documents.of_today(repository, resource, entry)
         if today is None:
