@@ -36,7 +36,7 @@ def new(
     ] = None,
     right: Annotated[
         list[str] | None,
-        typer.Option("--right", metavar="RIGHT", help="read, trigger or admin; may be repeated; default: read."),
+        typer.Option("--right", metavar="RIGHT", help="read, write, trigger or admin; may be repeated; default: read."),
     ] = None,
     until: Annotated[str, typer.Option("--until", metavar="DATE", help="The last day on which it counts.")] = "",
 ) -> None:
