@@ -3,10 +3,11 @@
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
+
+from tests.waiting import eventually
 
 AVAILABLE = shutil.which("strace") is not None
 _LINE = re.compile(r"(?P<tid>\d+) +(?P<call>\w+)\((?P<rest>.*)")
@@ -49,12 +50,7 @@ class Strace:
 
     def struck(self, patience: float) -> bool:
         """Whether the traced process was killed by an injected signal, within so many seconds."""
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if KILLED in self._output.read_text():
-                return True
-            time.sleep(0.02)
-        return False
+        return eventually(lambda: KILLED in self._output.read_text(), patience)
 
     def lines(self) -> list[str]:
         return self._output.read_text().splitlines()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -209,7 +209,8 @@ def test_maven_shows_the_address_that_tells_which_rule_refuses_a_young_version_a
     assert found
     told = json.loads(guarded.get(found[1]).body)
     assert "cooldown.default" in told["detail"]
-    assert f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}" in told["detail"]
+    published = parsedate_to_datetime(guarded.registry.modified["/org/acme/base/1.3/base-1.3.pom"])
+    assert f"{published + timedelta(days=3):%Y-%m-%d}" in told["detail"]
 
 
 def test_the_first_date_that_was_told_counts_though_the_repository_moves(guarded: Yard) -> None:

@@ -148,6 +148,8 @@ def test_a_registry_that_gives_tokens_is_asked_with_ours_and_none_is_logged(stac
     assert set(realm.asked) == {"repository:team/app:pull"}
     # One token serves all requests about one name; several may have been asked for at the very start.
     assert len(realm.asked) < 7
+    house.served.stop()
+    assert '"path":"/v2/hub/team/app/manifests/1.0"' in house.served.log(), "all of it is written"
     assert PASSWORD not in house.served.log()
     assert "Bearer ey" not in house.served.log()
 

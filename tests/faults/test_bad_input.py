@@ -181,7 +181,7 @@ def test_a_request_that_is_not_for_us_is_refused(world: World, head: str) -> Non
 
 @pytest.mark.parametrize("data", [data for _, data in smuggling()], ids=[name for name, _ in smuggling()])
 def test_a_request_in_a_request_is_not_answered(world: World, data: bytes) -> None:
-    with Talk(world.server.address, 2.0) as talk:
+    with Talk(world.server.address) as talk:
         talk.send(data)
         first = talk.read()
         # Either all of it is refused, or the inner one is a body; then the connection ends.

@@ -11,6 +11,7 @@ from tests.campaign.store import StoreCheck
 from tests.campaign.swarm import Client, SwarmProcess, swarm
 from tests.campaign.tracing import AVAILABLE, Strace
 from tests.rogue import Page, Rogue, pattern
+from tests.waiting import PATIENCE_SECONDS
 
 needs_strace = pytest.mark.skipif(not AVAILABLE, reason="there is no strace here")
 
@@ -73,7 +74,7 @@ def test_a_kill_at_a_call_of_the_commit_path_leaves_nothing_wrong(
     ) as trace:
         outcomes = swarm(server.host, server.port, CLIENTS[:1], WANTED, limit=20)
         assert not outcomes[0].wrong
-        assert trace.struck(10)
+        assert trace.struck(PATIENCE_SECONDS)
     server.kill()
     assert_sound_after_restart(server)
 

@@ -49,7 +49,7 @@ def nested(flat: dict[str, object]) -> dict[str, object]:
     return table
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_translation_loads_or_is_refused(data: st.DataObject, load: Load) -> None:
     system = data.draw(st.sampled_from(sorted(KEYS)))

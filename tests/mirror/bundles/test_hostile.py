@@ -78,7 +78,7 @@ async def test_an_ordinary_tar_reads_a_bundle(bundle: Path) -> None:
 async def test_one_changed_byte_anywhere_imports_nothing(bundle: Path, tmp_path: Path) -> None:
     body = content(bundle)
 
-    @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.integers(0, len(body) - 1), st.integers(1, 255))
     def changed(offset: int, change: int) -> None:
         other = tmp_path / "changed.tar.zst"

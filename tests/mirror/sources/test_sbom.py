@@ -322,7 +322,7 @@ _FRAGMENTS = [
 ]
 
 
-@settings(max_examples=150, deadline=2000)
+@settings(max_examples=150)
 @given(
     st.one_of(
         st.builds(lambda head, rest: head + rest, st.sampled_from(_BEGINNINGS), st.binary(max_size=64)),
