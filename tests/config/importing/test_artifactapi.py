@@ -100,7 +100,7 @@ def test_names_that_cannot_be_ours_are_changed_and_kept_apart(load: Load) -> Non
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("remotes: {a: {package: docker, base_url: 'https://a.example'}}\n", "there is no ecosystem for 'docker' here"),
+        ("remotes: {a: {package: docker, base_url: 'https://a.example'}}\n", "if the ecosystem of docker is here"),
         ("remotes: {a: {type: local}}\n", "remotes.a: not taken: nothing can be uploaded here"),
         ("remotes: {a: {base_url: 'ftp://me:hunter2@a.example'}}\n", "remotes.a.base_url: not taken: it is no http(s)"),
         ("remotes: {a: {}}\n", "remotes.a.base_url: not taken: it is no http(s)"),

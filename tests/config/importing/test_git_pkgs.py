@@ -51,7 +51,7 @@ def test_cooldown_by_ecosystem_and_package_where_theirs_has_it(load: Load) -> No
     assert (npm.default, npm.packages) == (7 * 86400.0, {"pkg:npm/@babel/core": 14 * 86400.0})
     assert (pypi.default, pypi.packages) == (3 * 86400.0, {"pkg:pypi/flask": 0.0})
     assert repositories["go"].cooldown.default is None
-    assert "theirs:4: cooldown.ecosystems.gem: not taken: there is no ecosystem" in said(found)
+    assert "theirs:4: cooldown.ecosystems.gem: not taken: if its ecosystem is here" in said(found)
     assert "theirs:5: cooldown.packages.pkg:gem/rails: not taken" in said(found)
 
 
@@ -115,6 +115,6 @@ def test_sizes_are_kept(load: Load) -> None:
 
 def test_what_is_not_taken_is_named_with_its_line() -> None:
     notes = said(imported("mirror_api: true\nupstream:\n  cargo: https://c.example\n  oci: {ghcr: x}\nwhatever: 1\n"))
-    assert "theirs:3: upstream.cargo: not taken: there is no ecosystem for it here yet" in notes
-    assert "theirs:4: upstream.oci: not taken: there is no ecosystem for it here yet" in notes
+    assert "theirs:3: upstream.cargo: not taken: if its ecosystem is here, write a repository by hand" in notes
+    assert "theirs:4: upstream.oci: not taken: if its ecosystem is here, write a repository by hand" in notes
     assert "theirs:5: whatever: not taken: it has no counterpart here" in notes

@@ -51,7 +51,7 @@ class _Remote:
         ecosystem = _ECOSYSTEMS.get(package, "generic" if package in INDEXES else "")
         if kind != "remote" or not ecosystem:
             document.get(*self._key)
-            reason = _REMEDIES.get(kind) or f"there is no ecosystem for {package!r} here yet"
+            reason = _REMEDIES.get(kind) or f"if the ecosystem of {package} is here, write a repository by hand"
             document.note(self._key, f"not taken: {reason}")
             return
         name = self._draft.repository_name(str(self._key[-1]), self._key)

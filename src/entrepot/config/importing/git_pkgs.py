@@ -26,18 +26,19 @@ _DATED: Final = ("npm", "pypi")
 _RELEASE: Final = r"/[^/]+/[^/]+/releases/download/[^/]+/.+"
 _USUAL_TTL: Final = "5m"
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(d|h|ms|m|s)")
+_BY_HAND: Final = "if its ecosystem is here, write a repository by hand"
 _REMEDIES: Final = {
     "database": "facts are kept in the data directory, with nothing to set up",
-    "gradle": "there is no build cache here",
+    "gradle": "write [build_caches.gradle] by hand",
     "health": "/health and /ready are always there",
     "http_timeout": "see the timeouts in [fetch]",
     "log": "our own log is one JSON line an event on standard error",
     "mirror_api": "who may start work is said by tokens and fills.allow_trigger",
     "storage": "what is stored is fetched again; choose a directory with storage.directory",
     "ui_base_url": "there is no second address",
-    "cooldown.ecosystems": "there is no ecosystem for it here yet",
+    "cooldown.ecosystems": _BY_HAND,
     "upstream.auth": "no upstream of this configuration has this address",
-    "upstream": "there is no ecosystem for it here yet",
+    "upstream": _BY_HAND,
 }
 
 
