@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,14 +10,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Self
 
+from tests.rogue import KeptPort
+
 COMMAND = str(Path(sys.executable).with_name("entrepot"))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def generic(name: str, upstream: str, pins: Mapping[str, str] | None = None) -> str:
@@ -46,7 +40,8 @@ class Server:
     ) -> None:
         """`settings`: further configuration. `prefix`: what the command is run by (strace, prlimit …)."""
         self.directory, self.data = directory, data or directory / "data"
-        self.host, self.port, self.workers = "127.0.0.1", free_port(), workers
+        self._kept = KeptPort()
+        self.host, self.port, self.workers = "127.0.0.1", self._kept.number, workers
         self.prefix, self.environment = tuple(prefix), dict(environment or {})
         self.ready_seconds = 0.0
         self.process: subprocess.Popen[bytes] | None = None

@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Self
 
-from tests.faults.served import free_port
+from tests.rogue import KeptPort
 
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -91,7 +91,7 @@ class DockerRegistry:
     directory: Path
     auth: Mapping[str, str] = field(default_factory=dict)
     """Of its configuration, `auth: token:`; empty: everybody may do everything."""
-    port: int = field(default_factory=free_port)
+    _kept: KeptPort = field(default_factory=KeptPort)
     _process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -104,7 +104,7 @@ class DockerRegistry:
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"127.0.0.1:{self._kept.number}"
 
     @property
     def url(self) -> str:
@@ -119,7 +119,7 @@ class DockerRegistry:
         config.write_text(
             "version: 0.1\nlog: {level: error, accesslog: {disabled: false}}\n"
             f"storage: {{filesystem: {{rootdirectory: {self.directory}/data}}, delete: {{enabled: true}}}}\n"
-            f"http: {{addr: '127.0.0.1:{self.port}', secret: of-this-test}}\n"
+            f"http: {{addr: '{self.host}', secret: of-this-test}}\n"
             + (f"auth: {{token: {json.dumps(dict(self.auth))}}}\n" if self.auth else "")
         )
         with self._log.open("ab") as log:

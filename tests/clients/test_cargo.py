@@ -16,7 +16,7 @@ from tests.clients.conftest import Opener
 from tests.clients.fixture_cargo import Crates, dated_cargo
 from tests.clients.room import ClientFailed, Room, missing
 from tests.clients.shop import HOUR, Shop
-from tests.faults.served import free_port
+from tests.rogue import KeptPort
 
 pytestmark = pytest.mark.skipif(bool(missing("cargo")), reason=missing("cargo"))
 
@@ -265,7 +265,8 @@ def test_run_goes_through_us_whatever_files_say_and_asks_the_registry_that_they_
     room = replace(shop.room(), variables=VARIABLES)
     configure(room, GATE.replace("{url}", shop.registry.url))
     write(room, HELLO)
-    (tmp_path / "entrepot.toml").write_text(f'[server]\nlisten = "127.0.0.1:{free_port()}"\n')
+    nowhere = KeptPort()
+    (tmp_path / "entrepot.toml").write_text(f'[server]\nlisten = "127.0.0.1:{nowhere.number}"\n')
     entrepot = str(Path(sys.executable).with_name("entrepot"))
     places = ("--config", str(tmp_path / "entrepot.toml"), "--data", str(tmp_path / "data"))
 

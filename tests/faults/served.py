@@ -1,7 +1,6 @@
 """`entrepot serve` in a process of its own, as people start it."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -10,28 +9,21 @@ from pathlib import Path
 from typing import Self
 
 from tests.faults.wire import Address, Got, request
+from tests.rogue import KeptPort
 
 READY_SECONDS = 30.0
 COMMAND_SECONDS = 50.0
 
 
-def free_port() -> int:
-    with socket.socket() as plain:
-        plain.bind(("127.0.0.1", 0))
-        port: int = plain.getsockname()[1]
-        return port
-
-
 class Served:
     """A context manager; `start` and `stop` may also be called in between, with another time."""
 
-    def __init__(
-        self, directory: Path, config: str, *, workers: int = 1, wrapper: Sequence[str] = (), port: int = 0
-    ) -> None:
+    def __init__(self, directory: Path, config: str, *, workers: int = 1, wrapper: Sequence[str] = ()) -> None:
         """`directory` gets configuration, data and logs; `wrapper` is a command that runs the server's."""
         directory.mkdir(parents=True, exist_ok=True)
         self.data = directory / "data"
-        self.address: Address = ("127.0.0.1", port or free_port())
+        self._port = KeptPort()
+        self.address: Address = ("127.0.0.1", self._port.number)
         self._log = directory / "server.log"
         self._config = directory / "entrepot.toml"
         self._config.write_text(config)

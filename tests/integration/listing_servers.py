@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from tests.faults.served import free_port
 from tests.faults.wire import Address, request
+from tests.rogue import KeptPort
 
 Kind = Literal["nginx json", "nginx html", "python"]
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -22,9 +22,10 @@ def can_run(kind: Kind) -> bool:
 
 
 @contextmanager
-def listing_server(kind: Kind, root: Path, scratch: Path, port: int = 0, user: str = "") -> Iterator[Address]:
+def listing_server(kind: Kind, root: Path, scratch: Path, user: str = "") -> Iterator[Address]:
     """Serves `root`; with `user`, only to whoever sends that user and its password ("NAME:PASSWORD")."""
-    address = ("127.0.0.1", port or free_port())
+    kept = KeptPort()
+    address = ("127.0.0.1", kept.number)
     command = _python(root, address) if kind == "python" else _nginx(kind, root, scratch, address, user)
     with (scratch / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

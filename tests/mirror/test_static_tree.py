@@ -14,8 +14,9 @@ import pytest
 from tests.clients.journeys import JOURNEYS, Journey
 from tests.clients.room import Room, missing
 from tests.clients.shop import open_street
-from tests.faults.served import Served, free_port
+from tests.faults.served import Served
 from tests.faults.wire import request
+from tests.rogue import KeptPort
 from tests.waiting import wait_for
 
 NGINX = """
@@ -100,7 +101,8 @@ def test_z_17_written_files_are_a_registry_behind_any_web_server(
     """Z17 had the cache's own directory as a valid root; ours holds bytes by digest, and `--tree` writes the root."""
     if web_server is by_nginx and missing("nginx"):
         pytest.skip(missing("nginx"))
-    port, tree = free_port(), tmp_path / "tree"
+    kept, tree = KeptPort(), tmp_path / "tree"
+    port = kept.number
     stock.served.entrepot("export", "--tree", str(tree), "--all", "--base-url", f"http://127.0.0.1:{port}")
     with running(port, *web_server(tree, tmp_path, port)) as url:
         for journey in JOURNEYS:

@@ -38,11 +38,12 @@ from tests.rogue.faults import (
     unending_chunks,
 )
 from tests.rogue.page import Page, Seen, pattern
-from tests.rogue.ports import black_hole, refused_port
+from tests.rogue.ports import KeptPort, black_hole, refused_port
 from tests.rogue.server import Rogue
 
 __all__ = [
     "Fault",
+    "KeptPort",
     "Page",
     "Rogue",
     "Seen",

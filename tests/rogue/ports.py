@@ -1,8 +1,23 @@
-"""Ports that do not even listen properly."""
+"""Ports that do not even listen properly, and ports that are kept for who will."""
 
 import contextlib
 import socket
 from collections.abc import Iterator
+
+
+class KeptPort:
+    """A loopback port that nobody else gets as long as this is there; servers may listen there, one after the other."""
+
+    def __init__(self) -> None:
+        self._holder = socket.socket()
+        # Ours share a port among their processes, others take one again at once: either may while nobody listens.
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            self._holder.setsockopt(socket.SOL_SOCKET, option, 1)
+        self._holder.bind(("127.0.0.1", 0))
+        self.number: int = self._holder.getsockname()[1]
+
+    def __del__(self) -> None:
+        self._holder.close()
 
 
 @contextlib.contextmanager

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 
 from entrepot.contracts.validator import Inquiry, Ruling
 from entrepot.upstream.validator import HttpValidator
+from tests.rogue import refused_port
 
 pytestmark = pytest.mark.anyio
 INQUIRY = Inquiry("go", "golang", "corp.example/Lib", "v1.0.0")
@@ -118,7 +119,8 @@ async def test_silence_is_no_ruling(service: Service) -> None:
 
 
 async def test_a_service_that_is_not_there_is_no_ruling_and_its_address_is_not_told() -> None:
-    found = await ruling(f"http://127.0.0.1:{unused_port()}/hook?secret=1")
+    with refused_port() as port:
+        found = await ruling(f"http://127.0.0.1:{port}/hook?secret=1")
     assert found.allowed is None
     assert "refused" in found.text.lower()
     assert "secret" not in found.text

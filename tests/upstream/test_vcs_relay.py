@@ -10,7 +10,7 @@ from entrepot.errors import EgressRefused, Unreachable
 from entrepot.upstream.address import AddressPolicy
 from entrepot.upstream.guard import Guard
 from entrepot.upstream.vcs_relay import Relay
-from tests.faults.served import free_port
+from tests.rogue import refused_port
 
 pytestmark = pytest.mark.anyio
 
@@ -72,11 +72,11 @@ async def test_nobody_else_on_this_machine_can_use_it(echo: int) -> None:
 
 
 async def test_why_there_is_no_connection_is_known_afterwards() -> None:
-    port = free_port()
-    async with relay("127.0.0.1") as one:
-        assert b" 502 " in await ask(one, f"127.0.0.1:{port}")
-        assert isinstance(one.failure, Unreachable)
-        assert str(one.failure) == f"127.0.0.1:{port}: connection refused"
+    with refused_port() as port:
+        async with relay("127.0.0.1") as one:
+            assert b" 502 " in await ask(one, f"127.0.0.1:{port}")
+            assert isinstance(one.failure, Unreachable)
+            assert str(one.failure) == f"127.0.0.1:{port}: connection refused"
 
 
 async def test_a_name_that_cannot_be_one_is_an_outage() -> None:
