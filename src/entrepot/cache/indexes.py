@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from entrepot.cache.ageing import Ages, Hidden
+from entrepot.cache.ageing import Ages
 from entrepot.cache.answer import Answer, Representation, Stored, etag_of, respond
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.counters import Counters
 from entrepot.cache.documents import Documents
 from entrepot.cache.fields import MUTABLE
+from entrepot.cache.hiding import Hidden
 from entrepot.cache.judging import refused
 from entrepot.cache.repository import Repository
 from entrepot.cache.views import Rendition, Source, Variant, Views
