@@ -22,7 +22,7 @@ class AccessLog:
         self.dropped = 0
         self._clock = wall_clock
         self._lines: list[str] = []
-        self._scheduled = False
+        self._next: asyncio.TimerHandle | None = None
         self._second, self._stamp = 0, ""
         self._writer = ThreadPoolExecutor(1, "access-log") if self.enabled else None
         self._descriptor = _open(target) if self.enabled else -1
@@ -39,19 +39,17 @@ class AccessLog:
     def add(self, line: str) -> None:
         """A line without its end. The log must be enabled."""
         self._lines.append(line)
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
+        if self._next is None:
+            self._next = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
         elif len(self._lines) > MOST_WAITING:
             self.dropped += len(self._lines) - MOST_WAITING // 2
             del self._lines[: -MOST_WAITING // 2]
 
     def _flush(self) -> None:
-        self._scheduled = False
+        self._next = None
         if self._writing or self._writer is None:
             # The writer is still at the last batch: these lines go with the next.
-            self._scheduled = True
-            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
+            self._next = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
             return
         self._writing = True
         lines, self._lines = self._lines, []
@@ -66,6 +64,8 @@ class AccessLog:
 
     def close(self) -> None:
         """Write what is left."""
+        if self._next is not None:
+            self._next.cancel()
         if self._writer is not None:
             self._writer.submit(_write, self._descriptor, self._lines)
             self._writer.shutdown(wait=True)
