@@ -96,6 +96,22 @@ def test_what_is_not_held_is_listed_and_nothing_is_written(house: House, registr
     assert house.process("export", str(tmp_path / "e.tar.zst"), "--job", "none").status == 2
 
 
+def test_a_server_exports_what_a_lock_file_and_a_bill_of_materials_name(
+    house: House, registry: Registry, tmp_path: Path
+) -> None:
+    left = {"version": "1.0.0", "resolved": f"{registry.url}/npm/left/-/left-1.0.0.tgz"}
+    lock = {"name": "mine", "lockfileVersion": 3, "packages": {"": {"name": "mine"}, "node_modules/left": left}}
+    (house.directory / "package-lock.json").write_text(json.dumps(lock))
+    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"purl": "pkg:npm/left@1.0.0"}]}
+    (house.directory / "bom.json").write_text(json.dumps(bill))
+    with house.serving():
+        assert house.process("mirror", "--lockfile", "package-lock.json").status == 0
+        for number, chosen in enumerate((["--lockfile", "package-lock.json"], ["--sbom", "bom.json"])):
+            bundle = tmp_path / f"{number}.tar.zst"
+            done = house.process("export", str(bundle), *chosen)
+            assert (done.status, done.err, bundle.is_file()) == (0, "", True)
+
+
 def test_a_repository_that_is_not_there_is_told_with_the_lines_to_add(
     stocked: House, island: House, tmp_path: Path
 ) -> None:
@@ -130,6 +146,8 @@ def test_a_tree_has_files_and_their_sums(stocked: House, tmp_path: Path) -> None
     refused = stocked.entrepot("export", "--tree", str(tree), "--all")
     assert (refused.status, tree.exists()) == (2, False)
     assert "--base-url" in refused.err
+    nowhere = stocked.entrepot("export", "--tree", str(tree / "deep" / "below"), "--repository", "pypi")
+    assert (nowhere.status, f"{tree / 'deep'}: there is no such directory" in nowhere.err) == (2, True)
     done = stocked.entrepot("export", "--tree", str(tree), "--all", "--base-url", "http://packages.example/")
     assert (done.status, done.err) == (0, "")
     assert (tree / FILE).read_bytes() == b"the first thing"

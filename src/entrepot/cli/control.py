@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,8 +44,7 @@ class Control:
         return cls(connection)
 
     def call(self, verb: str, **arguments: object) -> object:
-        """Bytes in documents, which are objects in lists, follow the message. Raises Refusal, also when the server
-        ends before it answers."""
+        """Bytes among the arguments follow the message. Raises Refusal, also when the server ends before it answers."""
         bodies = list(_bodies(arguments))
         attached = [{"place": place, "size": len(body)} for place, body in bodies]
         message = {"verb": verb, "arguments": arguments, "attached": attached}
@@ -77,12 +76,16 @@ class Control:
         self.close()
 
 
-def _bodies(arguments: Mapping[str, object]) -> Iterator[tuple[list[str | int], bytes]]:
-    for name, value in arguments.items():
-        for number, document in enumerate(value) if isinstance(value, list) else ():
-            for field, body in document.items() if isinstance(document, dict) else ():
-                if isinstance(body, bytes):
-                    yield [name, number, field], body
+def _bodies(value: object, *place: str | int) -> Iterator[tuple[list[str | int], bytes]]:
+    """All bytes within, at any depth, each with the way to it."""
+    if isinstance(value, bytes):
+        yield [*place], value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _bodies(each, *place, name)
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _bodies(each, *place, number)
 
 
 def _elsewhere(body: object) -> None:

@@ -80,6 +80,8 @@ class TreeWriter:
 
     def _begin(self, stack: ExitStack, target: Path, partial: Path, choice: Choice) -> Gathered:
         try:
+            if not target.parent.is_dir():
+                raise BadRequest(f"{target.parent}: there is no such directory; make it first")
             if target.exists() and (not target.is_dir() or any(target.iterdir())):
                 raise BadRequest(f"{target}: it is there already; name a directory that is not, or an empty one")
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
