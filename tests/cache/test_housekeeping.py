@@ -284,6 +284,18 @@ def test_the_counts_of_all_workers_are_summed_ended_ones_included(tmp_path: Path
     assert totals.triggers == {"accepted": 2, "full": 2}
 
 
+def test_counts_are_told_where_the_disk_takes_nothing(tmp_path: Path) -> None:
+    counters = Counters()
+    counters.of("npm").hits = 1
+    tally = Tally(tmp_path, counters)
+    tally.save()
+    (tmp_path / f"{os.getpid()}.new").mkdir()  # No file can be written there now, whoever asks.
+    counters.of("npm").hits = 2
+    with pytest.raises(OSError, match="directory"):
+        tally.save()
+    assert tally.totals().of("npm").hits == 2
+
+
 def test_counts_can_be_saved_while_others_count(tmp_path: Path) -> None:
     counters = Counters()
     tally = Tally(tmp_path, counters)

@@ -43,10 +43,12 @@ class Tally:
 
     def totals(self) -> Counters:
         """What all workers counted since the server started, ended ones included."""
-        self.save()
         total = Counters()
+        # Our own from memory: they are told also where the disk takes nothing.
+        _add(total, _snapshot(self._own))
         for path in sorted(self._directory.glob("*.json")):
-            _add(total, _decode(path.read_bytes()))
+            if path != self._path:
+                _add(total, _decode(path.read_bytes()))
         return total
 
 
