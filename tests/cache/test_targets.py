@@ -8,6 +8,7 @@ from entrepot.cache.targets import PathTarget, find_targets
 from entrepot.contracts.ecosystem import Ecosystem, Limits
 from entrepot.ecosystems.golang import Golang
 from entrepot.ecosystems.npm import Npm
+from entrepot.ecosystems.oci import Oci
 from entrepot.ecosystems.pypi import Pypi
 from entrepot.errors import BadRequest, EntrepotError, NotServed
 
@@ -23,6 +24,7 @@ REPOSITORIES = {
         repository("npm", Npm()),
         repository("own", Npm()),
         repository("go", Golang()),
+        repository("hub", Oci()),
     )
 }
 NPM_KEYS = (
@@ -102,6 +104,13 @@ def test_a_package_url_covers_a_module_and_not_those_below_it(text: str, keys: s
     assert covered(text, GO_KEYS) == keys
 
 
+@pytest.mark.parametrize("text", ["hub/v2/team/app/tags/list", "https://cache.example/v2/hub/team/app/tags/list"])
+def test_an_image_is_named_by_our_path_and_by_the_address_that_clients_ask(text: str) -> None:
+    (target,) = find_targets(text, REPOSITORIES)
+    assert target.covers("v2/team/app/tags/list")
+    assert not target.covers("v2/team/apple/tags/list")
+
+
 def test_a_package_url_means_every_repository_of_its_ecosystem() -> None:
     assert [target.repository.name for target in find_targets("pkg:npm/left", REPOSITORIES)] == ["npm", "own"]
 
@@ -115,7 +124,7 @@ def test_only_files_are_covered_as_files() -> None:
 @pytest.mark.parametrize(
     ("text", "error", "told"),
     [
-        ("simple/flask/", NotServed, "there is no repository 'simple'; there are: pypi, npm, own, go"),
+        ("simple/flask/", NotServed, "there is no repository 'simple'; there are: pypi, npm, own, go, hub"),
         ("https://registry.example/flask", NotServed, "there is no repository 'flask'"),
         ("", NotServed, "there is no repository ''"),
         ("pkg:cargo/serde", NotServed, "no repository serves packages of type 'cargo'"),

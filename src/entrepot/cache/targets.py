@@ -93,11 +93,21 @@ def find_targets(text: str, repositories: Mapping[str, Repository]) -> tuple[Tar
     path = path.strip("/") if path.strip("/").count("/") == 0 else path.lstrip("/")
     if path.startswith("~"):
         path = path.partition("/")[2]
+    path = _below_repository(path, repositories)
     name, _, rest = path.partition("/")
     repository = repositories.get(name)
     if repository is None:
         raise NotServed(f"there is no repository {name!r}; there are: {', '.join(repositories)}")
     return (PathTarget(repository, rest),)
+
+
+def _below_repository(path: str, repositories: Mapping[str, Repository]) -> str:
+    """What some clients ask for as `SEGMENT/REPOSITORY/…` is `REPOSITORY/SEGMENT/…`."""
+    segment, _, rest = path.partition("/")
+    name, _, below = rest.partition("/")
+    if segment in repositories or name not in repositories:
+        return path
+    return f"{name}/{segment}/{below}" if repositories[name].ecosystem.root_path == segment else path
 
 
 def _find_package(text: str, repositories: Mapping[str, Repository]) -> tuple[Target, ...]:
