@@ -37,6 +37,17 @@ def test_mut_14_a_path_that_is_no_expression_stops_the_start(
     assert repr(path) in error or path in error
 
 
+@pytest.mark.parametrize("offset", ["soon", "nan", "1e300"])
+def test_a_clock_that_cannot_be_moved_so_stops_the_start(
+    tmp_path: Path, offset: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENTREPOT_CLOCK_OFFSET", offset)
+    (tmp_path / "entrepot.toml").write_text(REPOSITORY.format(ecosystem="generic", path=".*"))
+    directories = ["--config", str(tmp_path / "entrepot.toml"), "--data", str(tmp_path / "data")]
+    assert run(["serve", "--listen", "127.0.0.1:0", *directories]) == 2
+    assert f"ENTREPOT_CLOCK_OFFSET: {offset!r} is no number of seconds" in capsys.readouterr().err
+
+
 def test_mut_14_an_expression_that_can_be_read_does_not(tmp_path: Path) -> None:
     file = tmp_path / "entrepot.toml"
     file.write_text(REPOSITORY.format(ecosystem="generic", path=r".*/archive/refs/tags/.*"))

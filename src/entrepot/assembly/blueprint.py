@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,8 +40,7 @@ class Blueprint:
     instance: str
     private: bool = False
     """Serves only sessions it was told of."""
-    other_clock: Clock | None = None
-    """In place of the machine's."""
+    clock: Clock = field(default_factory=SystemClock)
 
     @property
     def upstreams(self) -> Mapping[str, ResolvedUpstream]:
@@ -51,12 +50,6 @@ class Blueprint:
             for name, settings in self.settings.upstreams.items()
         }
         return named | {one.name: one for known in self.resolved.upstreams.values() for one in known}
-
-    @property
-    def clock(self) -> Clock:
-        if self.other_clock is not None:
-            return self.other_clock
-        return SystemClock(float(self.environment.get("ENTREPOT_CLOCK_OFFSET", "0")))
 
 
 def new_instance() -> str:

@@ -2,16 +2,18 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from entrepot.assembly import Blueprint, Workshop, new_instance
+from entrepot.assembly import Blueprint, SystemClock, Workshop, new_instance
 from entrepot.cli.context import load_settings, resolve_upstreams
 from entrepot.cli.control import Control
 from entrepot.cli.ownership import own
 from entrepot.config.load import Loaded, data_directory
 from entrepot.ecosystems import find_ecosystems
+from entrepot.errors import ConfigError
 
 
 class Operator:
@@ -48,7 +50,7 @@ async def _answer(blueprint: Blueprint, verb: str, arguments: dict[str, object])
 
 
 def blueprint_of(loaded: Loaded, *, private: bool = False) -> Blueprint:
-    """Raises ConfigError where a configured repository has no known upstream."""
+    """Raises ConfigError, also where a configured repository has no known upstream."""
     return Blueprint(
         settings=loaded.settings,
         sources=loaded.sources,
@@ -58,7 +60,18 @@ def blueprint_of(loaded: Loaded, *, private: bool = False) -> Blueprint:
         data=data_directory(loaded.settings, os.environ),
         instance=new_instance(),
         private=private,
+        clock=_clock_of(os.environ),
     )
+
+
+def _clock_of(environment: Mapping[str, str]) -> SystemClock:
+    text = environment.get("ENTREPOT_CLOCK_OFFSET", "0")
+    try:
+        clock = SystemClock(float(text))
+        clock.now()
+    except (ValueError, OverflowError, OSError) as error:
+        raise ConfigError(f"ENTREPOT_CLOCK_OFFSET: {text!r} is no number of seconds to move the clock by") from error
+    return clock
 
 
 def listening_on(blueprint: Blueprint, listener: str) -> Blueprint:

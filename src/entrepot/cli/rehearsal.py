@@ -71,7 +71,7 @@ def rehearse(blueprint: Blueprint, log: Path) -> Outcome:
             },
         }
     )
-    return asyncio.run(_rehearse(replace(blueprint, settings=settings, other_clock=clock), clock, log))
+    return asyncio.run(_rehearse(replace(blueprint, settings=settings, clock=clock), clock, log))
 
 
 async def _rehearse(blueprint: Blueprint, clock: _RecordedClock, log: Path) -> Outcome:
