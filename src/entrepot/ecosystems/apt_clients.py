@@ -42,7 +42,7 @@ CLIENTS = (
             ),
         ),
         found_at=_SOURCES,
-        setup="replace the server in /etc/apt/sources.list by {url}, and keep the path behind it",
+        setup="replace the server in /etc/apt/sources.list or sources.list.d by {url}, and keep the path behind it",
     ),
 )
 
