@@ -215,7 +215,7 @@ async def test_a_defect_while_a_failure_is_noted_leaves_nobody_waiting(works: Wo
         raise ZeroDivisionError
 
     works.catalog.put_entry = defect  # type: ignore[method-assign,assignment]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await works.get("signed/a") == (200, b"old")
 
 

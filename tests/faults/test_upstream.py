@@ -8,7 +8,7 @@ from tests.faults.cases import CASES, Case
 from tests.faults.stand import Stand
 from tests.faults.trial import Cell, Trial, origins_for
 
-PATIENCE = 0.25
+PATIENCE = 0.5
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 

@@ -19,7 +19,7 @@ from entrepot.upstream.settings import ClientSettings, UpstreamSettings
 from tests.rogue import Rogue
 
 QUICK = ClientSettings(
-    instance="abc", retry_delay=0.0, connect_timeout=2.0, first_byte_timeout=2.0, read_timeout=0.3, queue_timeout=0.3
+    instance="abc", retry_delay=0.0, connect_timeout=2.0, first_byte_timeout=2.0, read_timeout=1.0, queue_timeout=0.3
 )
 
 
