@@ -102,6 +102,11 @@ class House:
         cooldown = Cooldown(default=seconds, unknown_date="first-seen", **more)  # type: ignore[arg-type]
         self.archive = replace(self.archive, gate=Gate(cooldown=cooldown), _variants={})
 
+    def employ_janitor(self) -> None:
+        """Who knows the archive with the ages of now."""
+        works = self.works
+        works.janitor = type(works.janitor)(works.kit, works.generation, works.counters, None, {"deb": self.archive})
+
 
 Houses = Callable[..., House]
 
@@ -418,9 +423,7 @@ async def test_a_view_as_of_a_day_shows_what_was_valid_then(house: House) -> Non
 
 async def test_generations_are_kept_as_long_as_an_age_may_want_them(house: House) -> None:
     house.age(DAY)
-    house.works.janitor = type(house.works.janitor)(
-        house.works.kit, house.works.generation, house.works.counters, None, {"deb": house.archive}
-    )
+    house.employ_janitor()
     await house.has_read(1)
     house.upstream_has(2)
     house.works.clock.advance(TTL + 1)
@@ -435,9 +438,7 @@ async def test_generations_are_kept_as_long_as_an_age_may_want_them(house: House
 
 async def test_indexes_of_generations_that_are_gone_go_with_what_was_made_of_them(house: House) -> None:
     house.by_hash = True
-    house.works.janitor = type(house.works.janitor)(
-        house.works.kit, house.works.generation, house.works.counters, None, {"deb": house.archive}
-    )
+    house.employ_janitor()
     await house.has_read(1)
     house.upstream_has(2)
     house.works.clock.advance(TTL + 1)
