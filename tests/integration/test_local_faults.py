@@ -15,7 +15,7 @@ from tests.campaign.store import StoreCheck
 from tests.campaign.swarm import Client, SwarmProcess, swarm
 from tests.campaign.tracing import AVAILABLE, Strace
 from tests.rogue import Page, Rogue, pattern
-from tests.waiting import wait_for
+from tests.waiting import eventually, wait_for
 
 needs_strace = pytest.mark.skipif(not AVAILABLE, reason="there is no strace here")
 
@@ -62,7 +62,7 @@ def test_a_disk_that_breaks_costs_the_store_and_no_download(scene: Scene, call: 
         assert_all_right(scene.probe())
         wait_for(lambda: scene.server.errors.count("was served and not stored") == 2)
     assert scene.check.broken_entries() == []
-    assert scene.check.temporary() == []
+    assert eventually(lambda: scene.check.temporary() == [])
     assert {key for _, key, *_ in scene.check.entries()} == {key for _, key, *_ in entries}
     assert_all_right(scene.probe())
     assert all(scene.wait_until_stored(path) for path in scene.last_cold)
@@ -137,8 +137,8 @@ def test_when_the_disk_is_full_readers_of_every_worker_get_everything(tmp_path: 
             outcomes = swarm(server.host, server.port, clients, {path: body})
             assert all(outcome.right for outcome in outcomes)
             check = StoreCheck(server.data)
+            assert eventually(lambda: check.temporary() == [])
             assert check.entries() == []
-            assert check.temporary() == []
 
 
 def test_a_server_takes_as_many_files_as_it_may(tmp_path: Path) -> None:
