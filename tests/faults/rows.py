@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.faults.cases import Want
 from tests.faults.shelf import Thing
-from tests.faults.stand import Origin, Stand
+from tests.faults.stand import PAST_MEMORY, Origin, Stand
 from tests.faults.trial import Cell
 from tests.rogue import (
     Page,
@@ -30,10 +30,6 @@ MEMORY_BYTES = 64 << 20
 """What a document that is too large may cost the server."""
 LARGE = "160MiB"
 """The largest index that is read, for these rows: much more than the memory it may cost."""
-
-
-PAST_MEMORY = (("Via", "1.1 nobody"),)
-"""A request with this is not answered from what the server keeps in memory, but from the disk."""
 
 
 def _tried(stand: Stand, things: Iterable[Thing], want: Want, statuses: frozenset[int] = BAD) -> Cell:

@@ -24,6 +24,8 @@ retry_delay = "20ms"
 [limits]
 parsed_index = "{cap}"
 """
+PAST_MEMORY = (("Via", "1.1 nobody"),)
+"""A request with this is not answered from what the server keeps in memory, but from the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Stand:
         return wait_for(lambda: self._hit(thing), f"{thing.path} is stored")
 
     def _hit(self, thing: Thing) -> Got | None:
-        got = self.get(thing)
+        got = self.get(thing, PAST_MEMORY)
         return got if "hit" in got.cache_status or "fwd-status=304" in got.cache_status else None
 
     def strangers(self) -> set[str]:
