@@ -1,22 +1,27 @@
 """Groups whose roots name their members: digests, generations, ages (policy §4, §5). The archives are Debian's."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from entrepot.cache.answer import Answer
 from entrepot.cache.ask import ClientAsk
 from entrepot.cache.freshness import FreshnessRules
+from entrepot.contracts.blobs import GrowingBlob
 from entrepot.contracts.fetcher import Ask
 from entrepot.ecosystems.apt import Apt
 from entrepot.ecosystems.rpm import Rpm
 from entrepot.errors import DigestMismatch, EntrepotError, PolicyError, PolicyRefused
+from entrepot.model.entry import Blob
 from entrepot.model.resource import Request, Resource
 from entrepot.policy.cooldown import Cooldown
 from entrepot.policy.gate import Gate
+from entrepot.storage.filesystem import FilesystemBlobs
 from tests.cache.works import Works, body_of, page, works_in
 from tests.fakes import Reply
 
@@ -106,6 +111,28 @@ class House:
         """Who knows the archive with the ages of now."""
         works = self.works
         works.janitor = type(works.janitor)(works.kit, works.generation, works.counters, None, {"deb": self.archive})
+
+
+class HeldGrowth:
+    """Is stored when it may be."""
+
+    def __init__(self, inner: GrowingBlob, free: Event) -> None:
+        self._inner, self._free, self.path = inner, free, inner.path
+        self.append, self.reader, self.discard = inner.append, inner.reader, inner.discard
+
+    def commit(self, sha256: str) -> Blob:
+        self._free.wait()
+        return self._inner.commit(sha256)
+
+
+class HeldBlobs(FilesystemBlobs):
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.free = Event()
+        self.free.set()
+
+    def create(self) -> GrowingBlob:
+        return HeldGrowth(super().create(), self.free)
 
 
 Houses = Callable[..., House]
@@ -395,6 +422,23 @@ async def test_packages_of_generations_that_are_too_young_are_refused(house: Hou
         await house.get(POOL.format(2))
     house.works.clock.advance(DAY)
     assert await house.get(POOL.format(2)) == deb(2)
+
+
+async def test_a_package_whose_index_was_sent_and_is_still_being_stored_has_the_age_that_this_gives_it(
+    tmp_path: Path,
+) -> None:
+    blobs = HeldBlobs(tmp_path)
+    works = works_in(tmp_path, rules=RULES, blobs=blobs)
+    house = House(works)
+    house.age(DAY)
+    house.upstream_has(1)
+    assert await house.get(ROOT) == house.root(1)
+    blobs.free.clear()
+    assert await body_of(await house.fetch(f"{FOLDER}{INDEX}")) == packages(1)
+    # Whoever does not wait for it is done, and refused, by then.
+    asyncio.get_running_loop().call_later(0.2, blobs.free.set)
+    assert await house.get(POOL.format(1)) == deb(1), "its generation is the oldest that is held"
+    await works.background.drain(0)
 
 
 async def test_a_generation_that_clients_refuse_is_not_served(house: House) -> None:

@@ -12,7 +12,7 @@ from entrepot.cache.facts import FactBook, Facts, FileFact, guarded
 from entrepot.cache.flight import Flight, FlightReader, Head
 from entrepot.cache.flights import Flights
 from entrepot.cache.freshness import RECENT_SECONDS, is_fresh, negative_lifetime
-from entrepot.cache.lookup import Lookup
+from entrepot.cache.lookup import Lookup, Named
 from entrepot.cache.naming import is_foreign
 from entrepot.cache.order import Kit, Order, all_identities
 from entrepot.cache.plan import Keep
@@ -65,6 +65,11 @@ class Documents:
         # Until what just came is noted, an older listing would speak for it.
         await self._flights.settle_listings(repository.name)
         return await self.lookup.latest(repository, key)
+
+    async def listed(self, repository: Repository, key: str) -> list[Named]:
+        """What all stored listings say of the bytes that the latest means; that one first."""
+        await self._flights.settle_listings(repository.name)
+        return await self.lookup.all(repository, key)
 
     async def stored_facts(self, repository: Repository, index: Resource) -> Facts:
         """The files that the stored index names; none where there is none. No contact."""

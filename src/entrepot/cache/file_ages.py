@@ -57,7 +57,7 @@ class FileAges:
             case "none":
                 if not asks:
                     return None
-                if resource.listed_anywhere and (named := await self._documents.lookup.all(repository, resource.key)):
+                if resource.listed_anywhere and (named := await self._documents.listed(repository, resource.key)):
                     return await self._named(repository, resource, named, as_of)
                 return await self._loose(repository, resource, stored_only)
 
