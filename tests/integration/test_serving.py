@@ -162,6 +162,20 @@ def test_what_one_worker_replaced_no_worker_serves(entrepot: Entrepot) -> None:
         assert entrepot.get("/signed/news").body == b"new"
 
 
+def test_what_is_invalidated_while_it_comes_is_asked_for_again(entrepot: Entrepot) -> None:
+    entrepot.origin.serve("/signed/coming", BIG, rate=3 * MIB)
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(entrepot.get, "/signed/coming")
+        assert eventually(lambda: entrepot.origin.sent("/signed/coming") > 0)
+        entrepot.origin.serve("/signed/coming", Page(body=b"new"))
+        control(entrepot, "invalidate", "files/signed/coming")
+        assert coming.result().body == BIG
+    # Whoever asks until it is stored gets what is on its way.
+    assert eventually(lambda: entrepot.get("/signed/coming").body == b"new")
+    for _ in range(20):
+        assert entrepot.get("/signed/coming").body == b"new"
+
+
 def control(entrepot: Entrepot, verb: str, target: str) -> None:
     """What `entrepot VERB TARGET` says to the server."""
     with socket.socket(socket.AF_UNIX) as plain:

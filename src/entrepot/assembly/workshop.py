@@ -140,7 +140,7 @@ class Workshop:
         return with_version_control(self._http, self._blueprint, settings, health)
 
     def _make_engine(self) -> None:
-        flight = self._settings.flight
+        flight, shared = self._settings.flight, self._settings.server.workers > 1
         limits = Limits(whole_bytes=flight.hold, resumes=flight.resumes, window_bytes=flight.window)
         kit = self._kit = Kit(
             fetcher=self.fetcher,
@@ -150,6 +150,7 @@ class Workshop:
             limits=limits,
             readings=self._readings,
             listings=SqliteListings(self.catalog),
+            commands=FileGeneration(self._blueprint.data / "run" / "commands") if shared else SoloGeneration(),
         )
         derived = DerivedBlobs(self.blobs, self.catalog)
         soundness = Soundness(self.blobs, self.catalog, self._count_quarantine)

@@ -45,6 +45,7 @@ class Download:
 
     def __init__(self, kit: Kit, order: Order, flight: Flight, claim: Claim) -> None:
         self._kit, self._order, self._flight, self._claim = kit, order, flight, claim
+        self._commands = kit.commands.value()
         self._asking = Asking(kit, order, flight)
 
     async def run(self) -> bool:
@@ -257,11 +258,12 @@ class Download:
             validated_at=self._kit.clock.now(),
             next_check_at=None,
             failures=0,
-            expired=False,
+            expired=self._is_commanded(),
             gone_at=None,
         )
         try:
             await note_down(self._kit.catalog.put_entry(entry), self._order.subject)
+            entry = await self._commanded(entry)
         except StoreFailure as failure:
             _log.warning("the validation of %s could not be noted: %s", self._order.subject, failure)
         self._flight.settle(entry)
@@ -367,6 +369,7 @@ class Download:
             await (note_down(put, order.subject) if order.resource.kind is Kind.INDEX else put)
             if order.resource.probed:
                 await Editions(self._kit).keep(order, entry, blob)
+            entry = await self._commanded(entry)
         except StoreFailure as failure:
             _log.warning("%s was served and not stored: %s", order.subject, failure)
             self._flight.store_failed(failure)
@@ -376,6 +379,20 @@ class Download:
         if order.landed is not None:
             await order.landed(entry)
         return order.entry is not None and order.entry.sha256 != entry.sha256
+
+    def _is_commanded(self) -> bool:
+        """Whether an operator had something marked or deleted since upstream was asked. This may have been meant, and
+        was not there to be found: upstream is asked again before its next use."""
+        return self._kit.commands.value() != self._commands
+
+    async def _commanded(self, entry: Entry) -> Entry:
+        """The same for a command that came while the entry was being noted."""
+        stored = self._kit.catalog.find_entry(entry.repository, entry.key) if self._is_commanded() else None
+        if stored is None or stored.expired:
+            return entry
+        marked = replace(stored, expired=True)
+        await note_down(self._kit.catalog.put_entry(marked), self._order.subject)
+        return marked
 
     async def _accept(self, entry: Entry) -> None:
         """Remember what came where something else is remembered, and what lists it says that this is right."""
@@ -406,6 +423,7 @@ class Download:
             upstream=self._kit.fetcher.identity(upstream),
             stored_at=now,
             validated_at=now,
+            expired=self._is_commanded(),
             published=digests,
             package=order.resource.about if version else "",
             version=version,

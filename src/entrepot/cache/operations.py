@@ -59,6 +59,7 @@ class Operations:
 
     async def invalidate(self, target: str) -> list[str]:
         """Mark entries expired: upstream is asked before their next use. The keys that were marked."""
+        self._kit.commands.advance()
         entries = await self._matching(target)
         for entry in entries:
             await self._kit.catalog.put_entry(replace(entry, expired=True))
@@ -67,6 +68,7 @@ class Operations:
 
     async def purge(self, target: str) -> list[str]:
         """Delete entries, and the bytes that no other entry needs. Remembered digests stay."""
+        self._kit.commands.advance()
         entries = await self._matching(target)
         for repository in {entry.repository for entry in entries}:
             keys = [entry.key for entry in entries if entry.repository == repository]
@@ -80,6 +82,7 @@ class Operations:
     async def forget(self, target: str) -> list[str]:
         """Drop which upstream owns a package, and the digests remembered of its files: those of one version where
         the target names one, and then the owner stays. Whoever owns the package next is asked at once."""
+        self._kit.commands.advance()
         forgotten = []
         for one in find_targets(target, self._repositories):
             package = one if isinstance(one, PackageTarget) else PackageTarget(one.repository, one.path.strip("/"), "")
@@ -121,6 +124,7 @@ class Operations:
             return Acceptance(key=key, remembered=remembered.sha256, stored=entry.sha256 if entry else "")
         if parse_hex("sha256", sha256) is None:
             raise BadRequest(f"{sha256!r} is no SHA-256; it has 64 hexadecimal digits")
+        self._kit.commands.advance()
         accepted = Remembered(sha256=sha256.lower(), size_bytes=0, first_seen=self._kit.clock.now())
         await self._kit.catalog.accept(repository.name, key, accepted)
         if entry is not None and entry.sha256 != accepted.sha256:

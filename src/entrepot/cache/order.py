@@ -8,9 +8,9 @@ from urllib.parse import urljoin
 from entrepot.cache.counters import Counts
 from entrepot.cache.facts import FileFact
 from entrepot.cache.repository import Repository
-from entrepot.cache.solo import SoloListings, SoloReadings
+from entrepot.cache.solo import SoloGeneration, SoloListings, SoloReadings
 from entrepot.contracts.blobs import BlobStore, OpenBlob
-from entrepot.contracts.board import Readings
+from entrepot.contracts.board import Generation, Readings
 from entrepot.contracts.catalog import Catalog
 from entrepot.contracts.clock import Clock
 from entrepot.contracts.fetcher import Fetcher
@@ -43,6 +43,8 @@ class Kit:
     limits: Limits
     readings: Readings = field(default_factory=SoloReadings)
     listings: Listings = field(default_factory=SoloListings)
+    commands: Generation = field(default_factory=SoloGeneration)
+    """Raised before an operator has anything marked or deleted: what is on its way then is meant, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
