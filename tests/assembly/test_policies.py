@@ -9,7 +9,7 @@ import pytest
 from entrepot.assembly.values import check_policies, repositories_of
 from entrepot.cache.repository import Repository
 from entrepot.cli.context import load_settings
-from entrepot.cli.operating import blueprint_of
+from entrepot.cli.drafting import blueprint_of
 from entrepot.errors import ConfigError, Refused
 from entrepot.model.resource import Request, Resource
 from entrepot.policy.verdict import Verdict

@@ -8,7 +8,7 @@ import pytest
 
 from entrepot.assembly.values import repositories_of
 from entrepot.cli.context import load_settings
-from entrepot.cli.operating import blueprint_of
+from entrepot.cli.drafting import blueprint_of
 from entrepot.model.resource import Request, Resource
 from entrepot.policy.cooldown import Dated
 from entrepot.policy.gate import Gate

@@ -7,7 +7,7 @@ import pytest
 from entrepot.assembly.values import repositories_of
 from entrepot.assembly.ways import archives_of
 from entrepot.cli.context import load_settings
-from entrepot.cli.operating import blueprint_of
+from entrepot.cli.drafting import blueprint_of
 
 BOTH = """
 [repositories.all]

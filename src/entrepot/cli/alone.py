@@ -11,7 +11,7 @@ import uvloop
 
 from entrepot.assembly import Blueprint, Workshop
 from entrepot.cli.control import Control
-from entrepot.cli.operating import blueprint_of
+from entrepot.cli.drafting import blueprint_of
 from entrepot.cli.partial import NothingDone
 from entrepot.config.load import Loaded
 

@@ -9,9 +9,9 @@ import typer
 
 from entrepot.assembly import check_policies
 from entrepot.cli.context import ConfigOption, load_settings, resolve_upstreams
+from entrepot.cli.drafting import blueprint_of
 from entrepot.cli.importing import import_configuration
 from entrepot.cli.lazy import new_app
-from entrepot.cli.operating import blueprint_of
 from entrepot.cli.rehearsal import lines_of, rehearse
 from entrepot.config.reference import reference
 from entrepot.config.settings import Settings

@@ -12,9 +12,9 @@ import typer
 from entrepot.assembly import check_policies
 from entrepot.cli.allocators import restrain_allocators
 from entrepot.cli.context import ConfigOption, DataOption, load_settings
+from entrepot.cli.drafting import blueprint_of, listening_on
 from entrepot.cli.lazy import new_app
 from entrepot.cli.listener import reserve
-from entrepot.cli.operating import blueprint_of, listening_on
 from entrepot.cli.ownership import own
 from entrepot.cli.welcome import welcome
 from entrepot.errors import StoreFailure

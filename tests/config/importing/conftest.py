@@ -8,7 +8,7 @@ import pytest
 
 from entrepot.assembly.values import check_policies
 from entrepot.cli.context import load_settings
-from entrepot.cli.operating import blueprint_of
+from entrepot.cli.drafting import blueprint_of
 from entrepot.config.importing.translate import Given, Imported, System, translate
 from entrepot.config.settings import Settings
 
