@@ -1,8 +1,9 @@
 """What the catalog says: from the file, and from an overlay for what is still on its way there."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from entrepot.model.entry import Blob, Entry, Remembered
 from entrepot.model.resource import edition_of
 
 _PAGE_OF_ENTRIES = 500
+_IDLE_KEPT = 2
 
 Seen = Mapping[tuple[str, str], int]
 """Of one package: (place, version) to microseconds."""
@@ -30,6 +32,8 @@ class SqliteReading:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path, self._connection = path, connection
         self._closed = False
+        self._idle: deque[sqlite3.Connection] = deque()
+        """Of those for other threads."""
         self._entries: Overlay[tuple[str, str], Entry | None] = Overlay()
         self._blobs: Overlay[str, Blob | None] = Overlay()
         self._dropped: Overlay[str, None] = Overlay()
@@ -203,12 +207,33 @@ class SqliteReading:
             raise failure_of(self._path, error) from error
 
     def read_apart(self, statement: str, values: rows.Values = ()) -> list[Row]:
-        """On a connection of its own, because it may take long and run in any thread."""
+        """On another connection, because it may take long and run in any thread."""
         try:
-            with closing(connect(self._path, busy_seconds=1)) as connection:
+            with self._apart() as connection:
                 return connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise failure_of(self._path, error) from error
+
+    @contextmanager
+    def _apart(self) -> Iterator[sqlite3.Connection]:
+        """A connection that nobody else uses. A new one has to read the schema first, so a few are kept."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = connect(self._path, busy_seconds=1)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        if self._closed or len(self._idle) > _IDLE_KEPT:
+            self._close_idle(0 if self._closed else _IDLE_KEPT)
+
+    def _close_idle(self, kept: int) -> None:
+        with suppress(IndexError):
+            while len(self._idle) > kept:
+                self._idle.popleft().close()
 
     def _check_open(self) -> None:
         """The connection is closed in another thread: whoever reads meanwhile would read freed memory."""

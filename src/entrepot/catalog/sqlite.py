@@ -250,6 +250,7 @@ class SqliteCatalog(SqliteReading):
     def _close_connections(self) -> None:
         # One after the other: the last to go empties the log into the file, and of two at once neither is the last.
         self._writer.join()
+        self._close_idle(0)
         self._connection.close()
 
     # --------------------------------------------------------------------------------- for the other tables of the file
