@@ -382,8 +382,11 @@ class Download:
 
     def _is_commanded(self) -> bool:
         """Whether an operator had something marked or deleted since upstream was asked. This may have been meant, and
-        was not there to be found: upstream is asked again before its next use."""
-        return self._kit.commands.value() != self._commands
+        was not there to be found: upstream is asked again before its next use. A member of a group is as its root has
+        it, and whoever reads that generation needs it as it is."""
+        resource = self._order.resource
+        is_member = bool(resource.snapshot) and not resource.is_root
+        return not is_member and self._kit.commands.value() != self._commands
 
     async def _commanded(self, entry: Entry) -> Entry:
         """The same for a command that came while the entry was being noted."""
